@@ -1,0 +1,1 @@
+"""Values and judge(); nothing here reads a file or opens a socket."""

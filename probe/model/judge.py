@@ -1,0 +1,220 @@
+"""Expectation and observations to a verdict: pure, and the only place that knows both.
+
+The rule above all rules: what was not measured is `inconclusive`, never `pass`; a cause is given where the evidence
+proves one, else it stays None.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.model.check import Check
+from probe.model.observation import Failure, Observation, PortUse, Proof, Receipts, TargetView
+from probe.model.result import Where
+from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Verdict
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known about a run of ports of one check.
+
+    `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
+    a target that has none on purpose. `alive` means that another source reached this very port in this run. Addresses
+    are those that belong to source and target.
+    """
+
+    check: Check
+    phase: Phase
+    seen: Observation | None = None
+    view: TargetView = TargetView()
+    receipts: Receipts = Receipts()
+    source_problem: Cause | None = None
+    target_problem: Cause | None = None
+    agentless: bool = False
+    alive: bool = False
+    source_addresses: frozenset[str] = frozenset()
+    target_addresses: frozenset[str] = frozenset()
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    verdict: Verdict
+    cause: Cause | None = None
+    where: Where | None = None
+
+
+def judge(situation: Situation) -> Judgement:
+    """The verdict, with its cause and place where they are proven."""
+    if situation.source_problem is not None and situation.seen is None:
+        return _unknown(situation.source_problem)
+    if situation.check.same_host:
+        return _same_host(situation)
+    if situation.view.use in (PortUse.DENIED, PortUse.OUTGOING):
+        return _unknown(Cause.RESOURCES)
+    if situation.check.expect is Expect.BLOCK:
+        return _block(situation)
+    if situation.phase is Phase.PRE_INSTALL:
+        if situation.view.use is PortUse.LISTENER:
+            return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
+        if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
+            return _unknown(situation.target_problem or Cause.NO_AGENT)
+    return _unmeasured(situation) or (
+        _stand_in(situation) if situation.view.use is PortUse.STAND_IN else _service(situation)
+    )
+
+
+def http_healthy(status: int, wanted: tuple[int, ...]) -> bool:
+    """Without a list of its own a service is healthy with any status below 500 but 400: a well-formed request that is
+    called bad was read by something that expected another protocol (a TLS port asked in plain HTTP says so).
+    """
+    return status in wanted if wanted else status < 500 and status != 400
+
+
+def _unknown(cause: Cause | None) -> Judgement:
+    return Judgement(verdict=Verdict.INCONCLUSIVE, cause=cause)
+
+
+def _unmeasured(situation: Situation) -> Judgement | None:
+    """Attempts that never became an observation of the port; None if there is one."""
+    seen = situation.seen
+    if seen is None:
+        return _unknown(situation.target_problem or Cause.TIMEOUT)
+    if seen.state is not State.ERROR:
+        return None
+    match seen.failure:
+        case Failure.NOT_RESOLVED:
+            return Judgement(verdict=Verdict.MISMATCH, cause=Cause.DNS)
+        case Failure.TIMEOUT | None:
+            return _unknown(Cause.TIMEOUT)
+        case _:
+            return _unknown(Cause.RESOURCES)
+
+
+def _same_host(situation: Situation) -> Judgement:
+    """A host and itself: there is a listener or there is not; no firewall is judged."""
+    live = situation.phase is not Phase.PRE_INSTALL
+    match situation.view.use:
+        case PortUse.STAND_IN:
+            return Judgement(verdict=Verdict.PASS)
+        case PortUse.LISTENER if live:
+            return Judgement(verdict=Verdict.PASS)
+        case PortUse.LISTENER:
+            return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
+        case PortUse.FREE | PortUse.ELSEWHERE if situation.check.listen is not Listen.ALL:
+            return Judgement(verdict=Verdict.PASS)
+        case PortUse.FREE:
+            return Judgement(verdict=Verdict.DOWN, cause=Cause.NOT_LISTENING)
+        case PortUse.ELSEWHERE:
+            return Judgement(verdict=Verdict.DOWN, cause=Cause.BOUND_ELSEWHERE)
+        case PortUse.DENIED | PortUse.OUTGOING:
+            return _unknown(Cause.RESOURCES)
+        case _:
+            return _unknown(situation.target_problem or Cause.TIMEOUT)
+
+
+def _stand_in(situation: Situation) -> Judgement:
+    """A stand-in listens: whatever is not its keyed answer is somebody else's doing."""
+    seen, receipts = situation.seen, situation.receipts
+    assert seen is not None  # noqa: S101  (judge asked _unmeasured first)
+    if seen.proof is Proof.KEYED:
+        return Judgement(verdict=Verdict.PASS)
+    if situation.target_problem is not None:
+        return _unknown(situation.target_problem)
+    if receipts.elsewhere:
+        # Another target's stand-in got what was meant for this one: whatever came back, it went astray.
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+    if seen.state is not State.OPEN:
+        return _not_open(situation, seen)
+    if seen.failure is not Failure.BAD_ANSWER and (receipts.answered or receipts.arrived):
+        return Judgement(verdict=Verdict.BLOCKED, cause=Cause.PAYLOAD)
+    return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+
+
+def _service(situation: Situation) -> Judgement:
+    """The service itself was asked."""
+    seen, use, check = situation.seen, situation.view.use, situation.check
+    assert seen is not None  # noqa: S101
+    if seen.state is State.OPEN:
+        return _answered(situation, seen)
+    if seen.state is State.OPEN_FILTERED:
+        return _unknown(None)  # a stranger's datagram need not be answered
+    if use is PortUse.UNKNOWN and not situation.alive:
+        # Nothing on the target speaks for it: only a device that says that it rejects can be believed.
+        if _icmp_from_between(situation, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED):
+            return _not_open(situation, seen)
+        return _unknown(situation.target_problem or Cause.NO_AGENT)
+    if situation.target_problem is Cause.AGENT_LOST:
+        return _unknown(Cause.AGENT_LOST)
+    if seen.state is State.CLOSED and use is PortUse.ELSEWHERE:
+        return Judgement(verdict=Verdict.DOWN, cause=Cause.BOUND_ELSEWHERE)
+    if seen.state is State.CLOSED and use is PortUse.FREE:
+        if check.listen is Listen.ALL:
+            return Judgement(verdict=Verdict.DOWN, cause=Cause.NOT_LISTENING)
+        return _unknown(None)  # a refusal where nothing listens does not tell the target's from a firewall's
+    return _not_open(situation, seen)
+
+
+def _answered(situation: Situation, seen: Observation) -> Judgement:
+    check, use = situation.check, situation.view.use
+    if seen.failure is not None:
+        cause = None
+        if seen.failure is Failure.BAD_ANSWER:
+            cause = Cause.TLS if seen.operation == "tls" else Cause.WRONG_SERVICE
+        return Judgement(verdict=Verdict.MISMATCH, cause=cause)
+    if seen.status is not None and not http_healthy(seen.status, check.status):
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.HTTP_STATUS)
+    if use in (PortUse.FREE, PortUse.ELSEWHERE):
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
+    return Judgement(verdict=Verdict.PASS)
+
+
+def _not_open(situation: Situation, seen: Observation) -> Judgement:
+    """A listener is there, and the source did not reach it."""
+    here = Where(address=seen.local or None, hop=0, side="at")
+    cause, where = None, None
+    if seen.icmp is not None:
+        sender = seen.icmp.sender
+        where = Where(address=sender or None, side="at")
+        if sender in situation.source_addresses or sender == seen.local:
+            cause, where = Cause.SOURCE_FIREWALL, Where(address=sender, hop=0, side="at")
+        elif sender in situation.target_addresses:
+            cause = Cause.TARGET_FIREWALL
+        elif sender:
+            cause = Cause.NETWORK
+    elif seen.failure is Failure.NOT_PERMITTED:
+        cause, where = Cause.SOURCE_FIREWALL, here
+    elif seen.failure is Failure.NO_ROUTE:
+        cause, where = Cause.NO_ROUTE, here
+    elif seen.failure is Failure.TIMEOUT and situation.receipts.answered:
+        cause = Cause.RETURN_PATH
+    return Judgement(verdict=Verdict.BLOCKED, cause=cause, where=where)
+
+
+def _icmp_from_between(situation: Situation, seen: Observation) -> bool:
+    return seen.icmp is not None and bool(seen.icmp.sender) and seen.icmp.sender not in situation.target_addresses
+
+
+def _block(situation: Situation) -> Judgement:
+    """Nothing may come through. A pass needs evidence that somebody was there to be reached, or that nobody is."""
+    seen, use, receipts = situation.seen, situation.view.use, situation.receipts
+    if receipts.answered:
+        return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
+    unmeasured = _unmeasured(situation)
+    if unmeasured is not None or seen is None:
+        return unmeasured or _unknown(Cause.TIMEOUT)
+    if seen.proof is Proof.KEYED:
+        return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
+    if receipts.elsewhere:
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+    if seen.state is State.OPEN:
+        if use is not PortUse.STAND_IN:
+            known = use in (PortUse.LISTENER, PortUse.UNKNOWN)
+            return Judgement(verdict=Verdict.EXPOSED, cause=Cause.LISTENING if known else None)
+        if receipts.arrived:
+            return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+    if situation.target_problem is Cause.AGENT_LOST:
+        return _unknown(Cause.AGENT_LOST)
+    if use is PortUse.UNKNOWN and seen.state is not State.CLOSED and not situation.alive:
+        return _unknown(Cause.NO_AGENT)
+    if use is PortUse.LISTENER and situation.check.transport is Transport.UDP and seen.state is State.OPEN_FILTERED:
+        return _unknown(None)
+    return Judgement(verdict=Verdict.PASS)

@@ -1,0 +1,116 @@
+"""What was seen, never an opinion. The expectation is in `check`; only `judge` knows both."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from probe.model.words import State
+
+
+class Operation(StrEnum):
+    """The step of an attempt that ended it."""
+
+    RESOLVE = "resolve"
+    BIND = "bind"
+    CONNECT = "connect"
+    SEND = "send"
+    RECEIVE = "receive"
+    TLS = "tls"
+    HTTP = "http"
+    NONE = "none"
+
+
+class Failure(StrEnum):
+    """Why an attempt ended without what it was after. A closed list: reports and tests grep it."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    KERNEL_TIMEOUT = "kernel-timeout"
+    NO_ROUTE = "no-route"
+    HOST_UNREACHABLE = "host-unreachable"
+    ICMP = "icmp"
+    NOT_PERMITTED = "not-permitted"
+    RESET = "reset"
+    CLOSED = "closed-by-peer"
+    BAD_ANSWER = "bad-answer"
+    NOT_RESOLVED = "not-resolved"
+    SELF_CONNECT = "self-connect"
+    RESOURCES = "resources"
+    ADDRESS = "address-not-available"
+    OTHER = "other"
+
+
+class Proof(StrEnum):
+    """What an open port proved about who answered, weakest first."""
+
+    NONE = "none"
+    ACCEPTED = "accepted"
+    ANSWERED = "answered"
+    KEYED = "keyed"
+
+
+class Icmp(msgspec.Struct, frozen=True, kw_only=True):
+    """An ICMP error as the error queue tells it; `sender` is the device that wrote it. `family` is 4 or 6."""
+
+    family: int
+    type: int
+    code: int
+    sender: str
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one attempt saw, and after how many attempts this was the answer.
+
+    `seen_from` is the source's address as the stand-in saw it, `answered_by` the address the stand-in was reached on:
+    beside the ones that were dialled they show translation on the way. `rtt_ms` is the kernel's own figure, not the
+    loop's.
+    """
+
+    state: State
+    operation: Operation = Operation.NONE
+    failure: Failure | None = None
+    proof: Proof = Proof.NONE
+    icmp: Icmp | None = None
+    local: str = ""
+    seen_from: str = ""
+    answered_by: str = ""
+    status: int | None = None
+    tls: str = ""
+    text: str = ""
+    attempts: int = 1
+
+
+class PortUse(StrEnum):
+    """What the target's own agent says of one of its ports."""
+
+    STAND_IN = "stand-in"
+    LISTENER = "listener"
+    ELSEWHERE = "elsewhere"
+    OUTGOING = "outgoing"
+    FREE = "free"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class TargetView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One port as the target's agent knows it. `by` names the process that holds it, `bound` the addresses it is
+    bound to; `detail` says why a stand-in could not be opened, or how.
+    """
+
+    use: PortUse = PortUse.UNKNOWN
+    by: str = ""
+    bound: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class Receipts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the target's stand-in saw of this source on this port. `answered`: a challenge arrived and was answered;
+    `arrived`: a connection or datagram of this source arrived without one; `elsewhere`: the host whose stand-in
+    received the challenge instead.
+    """
+
+    answered: bool = False
+    arrived: bool = False
+    elsewhere: str = ""

@@ -1,0 +1,158 @@
+"""What a run found. The shape of the JSON report (DESIGN: files), in values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict, Zone
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """The device that rejected (`side` "at"), or the last one known to have passed the packet on ("after"). `hop`
+    counts from the source, 0 being the source itself; None where it was not measured.
+    """
+
+    address: str | None = None
+    hop: int | None = None
+    side: str | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """`at` is `source`, `target` or `coordinator`; `what` is one sentence, with text from the network already made
+    printable.
+    """
+
+    at: str
+    what: str
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of ports of one check that had one outcome. `advice` is the sentence that says what to do; empty for a
+    pass.
+    """
+
+    id: str
+    source: str
+    target: str
+    source_role: str
+    target_role: str
+    address: str
+    transport: Transport
+    ports: str
+    protocol: Protocol
+    service: str
+    matrix: str
+    rule: str
+    also: tuple[str, ...]
+    cite: str
+    expect: Expect
+    policy: Policy
+    need: Need
+    state: State | None
+    verdict: Verdict
+    cause: Cause | None = None
+    where: Where | None = None
+    evidence: tuple[Evidence, ...] = ()
+    elapsed_ms: float | None = None
+    rtt_ms: float | None = None
+    detail: str = ""
+    advice: str = ""
+
+    @property
+    def deviates(self) -> bool:
+        """Whether this row moves the exit code to 1."""
+        return (
+            self.verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE)
+            and self.policy is Policy.ENFORCE
+            and self.need is Need.REQUIRED
+        )
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether this row moves the exit code to 6."""
+        return self.verdict is Verdict.INCONCLUSIVE and self.policy is Policy.ENFORCE and self.need is Need.REQUIRED
+
+
+class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
+    version: str
+    capabilities: tuple[str, ...] = ()
+    channel: str = ""
+
+
+class HostResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`agent` is None where none answered; `problem` then says why and what to do."""
+
+    name: str
+    addresses: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    zone: Zone = Zone.INSIDE
+    agent: AgentInfo | None = None
+    problem: str = ""
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """`started` and `finished` are RFC 3339. `interrupted`: the report is partial."""
+
+    id: str
+    started: str
+    finished: str
+    phase: Phase
+    matrix: tuple[str, ...]
+    inventory: str
+    seed: int
+    version: str
+    interrupted: bool = False
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows counted by ports: a range of 1,001 ports is one check in the plan and counts once for each run of equal
+    outcome.
+
+    `coverage` is the share of rows that were measured (1.0: nothing is inconclusive). `deviations` are the rows that
+    moved the exit code, `advice` the failing rows that did not.
+    """
+
+    checks: int = 0
+    passed: int = msgspec.field(default=0, name="pass")
+    blocked: int = 0
+    down: int = 0
+    mismatch: int = 0
+    exposed: int = 0
+    inconclusive: int = 0
+    coverage: float = 0.0
+    deviations: int = 0
+    advice: int = 0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a report may show. `notes` are sentences about the run as a whole (groups that no matrix knows,
+    hosts without an address).
+    """
+
+    schema: str = "portcheck.report/1"
+    run: RunInfo
+    summary: Summary
+    hosts: tuple[HostResult, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def summarise(checks: tuple[CheckResult, ...]) -> Summary:
+    counts = dict.fromkeys(Verdict, 0)
+    deviations = advice = 0
+    for check in checks:
+        counts[check.verdict] += 1
+        deviations += check.deviates
+        advice += check.verdict is not Verdict.PASS and not check.deviates and not check.unsettled
+    return Summary(
+        checks=len(checks),
+        passed=counts[Verdict.PASS],
+        blocked=counts[Verdict.BLOCKED],
+        down=counts[Verdict.DOWN],
+        mismatch=counts[Verdict.MISMATCH],
+        exposed=counts[Verdict.EXPOSED],
+        inconclusive=counts[Verdict.INCONCLUSIVE],
+        coverage=round(1 - counts[Verdict.INCONCLUSIVE] / len(checks), 4) if checks else 0.0,
+        deviations=deviations,
+        advice=advice,
+    )

@@ -1,0 +1,263 @@
+"""A judged situation in sentences: what was seen at each end, what it comes to, what to do. For reports; nothing here
+decides anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
+from probe.model.result import Evidence
+from probe.model.words import Cause, Expect, State, Transport, Verdict
+
+if TYPE_CHECKING:
+    from probe.model.judge import Judgement, Situation
+
+_ICMP4 = {
+    0: "net unreachable",
+    1: "host unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    9: "net prohibited",
+    10: "host prohibited",
+    13: "admin prohibited",
+}
+_ICMP6 = {
+    0: "no route",
+    1: "admin prohibited",
+    3: "address unreachable",
+    4: "port unreachable",
+    5: "failed policy",
+    6: "reject route",
+}
+
+
+def evidence(situation: Situation) -> tuple[Evidence, ...]:
+    """What each end saw, the source first."""
+    sentences = []
+    if situation.seen is not None:
+        sentences.append(Evidence(at="source", what=_seen(situation, situation.seen)))
+    target = _target(situation)
+    if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
+        sentences.append(Evidence(at="target", what=target))
+    if situation.receipts.elsewhere:
+        what = f"the stand-in of {situation.receipts.elsewhere} received the challenge that was meant for {situation.check.target}"
+        sentences.append(Evidence(at="coordinator", what=what))
+    return tuple(sentences)
+
+
+def _seen(situation: Situation, seen: Observation) -> str:
+    times = f"in {seen.attempts} attempts" if seen.attempts > 1 else "in 1 attempt"
+    udp = situation.check.transport is Transport.UDP
+    if seen.state is State.OPEN:
+        return _open(situation, seen)
+    if seen.icmp is not None:
+        names = _ICMP4 if seen.icmp.family == 4 else _ICMP6
+        name = names.get(seen.icmp.code, "error")
+        return f"ICMP {name} (type {seen.icmp.type}, code {seen.icmp.code}) from {seen.icmp.sender or 'an unknown sender'} {times}"
+    match seen.failure:
+        case Failure.TIMEOUT | Failure.KERNEL_TIMEOUT if seen.state is not State.ERROR:
+            return f"no answer to {'datagrams' if udp else 'SYN'} {times}"
+        case Failure.REFUSED:
+            return f"{'ICMP port unreachable' if udp else 'RST'} {times}"
+        case Failure.NO_ROUTE:
+            return "this host has no route to the address"
+        case Failure.HOST_UNREACHABLE:
+            return f"the next machine on the way does not answer (host unreachable) {times}"
+        case Failure.NOT_PERMITTED:
+            return f"the kernel of this host refused to send (not permitted) {times}"
+        case Failure.NOT_RESOLVED:
+            return f"the name {situation.check.address} has no address here: {seen.text}"
+        case Failure.RESOURCES:
+            return f"this host ran out of something local ({seen.text}) {times}"
+        case Failure.ADDRESS:
+            return "this host cannot dial from the address it should have"
+        case Failure.SELF_CONNECT:
+            return "the socket met itself"
+        case _:
+            return seen.text or f"{seen.operation} failed"
+
+
+def _open(situation: Situation, seen: Observation) -> str:
+    way = "connected" if situation.check.transport is Transport.TCP else "answered"
+    parts = []
+    match seen.proof, seen.failure:
+        case Proof.KEYED, _:
+            parts.append("the stand-in gave the right answer to a fresh challenge")
+        case _, None if seen.status is not None:
+            parts.append(f"HTTP {seen.status}" + (f" from {seen.text!r}" if seen.text else ""))
+        case _, None:
+            parts.append("the connection was accepted" if way == "connected" else "a datagram came back")
+        case _, Failure.BAD_ANSWER if seen.operation is Operation.TLS:
+            parts.append(f"{way}, but no TLS of the right kind: {seen.text}")
+        case _, Failure.BAD_ANSWER:
+            parts.append(f"{way}, but the answer was not the one expected: {seen.text or '(nothing readable)'}")
+        case _, Failure.CLOSED:
+            parts.append(f"{way}, then closed by the other side without an answer")
+        case _, Failure.RESET:
+            parts.append(f"{way}, then reset by the other side without an answer")
+        case _, Failure.TIMEOUT:
+            parts.append(f"{way}, but no answer came")
+        case _:
+            parts.append(f"{way}, then failed: {seen.text or seen.failure}")
+    if seen.seen_from:
+        parts.append(f"the target saw it come from {seen.seen_from}, not {seen.local} (translated on the way)")
+    if seen.answered_by:
+        parts.append(f"it arrived at {seen.answered_by} (translated on the way)")
+    return "; ".join(parts)
+
+
+def _target(situation: Situation) -> str:
+    view, receipts = situation.view, situation.receipts
+    bound = f" on {', '.join(view.bound)}" if view.bound else ""
+    match view.use:
+        case PortUse.STAND_IN:
+            if receipts.answered:
+                met = "the stand-in received the challenge and answered it"
+            elif receipts.arrived:
+                met = "something of the source reached the stand-in, but no challenge"
+            else:
+                met = "the stand-in listened and was not reached"
+            return met + (f"; {view.detail}" if view.detail else "")
+        case PortUse.LISTENER:
+            return f"{view.by or 'a process'} listens{bound}"
+        case PortUse.ELSEWHERE:
+            return f"{view.by or 'a process'} listens only{bound}"
+        case PortUse.FREE:
+            return "nothing listens on this port"
+        case PortUse.OUTGOING:
+            return f"the port is held by an outgoing connection of {view.by or 'a process'}"
+        case PortUse.DENIED:
+            return view.detail
+        case _:
+            return ""
+
+
+def detail(situation: Situation, judgement: Judgement, problem: str) -> str:
+    """One sentence that sums it up. `problem` is why an agent cannot speak, where one cannot."""
+    check, cause = situation.check, judgement.cause
+    match judgement.verdict:
+        case Verdict.PASS:
+            return _passed(situation)
+        case Verdict.EXPOSED:
+            if cause is Cause.STAND_IN:
+                return f"{check.source} can reach this port of {check.target}, and no flow allows it; nothing listens there yet"
+            holder = situation.view.by or "something"
+            return f"{holder} answers {check.source} on this port of {check.target}, and no flow allows it"
+        case Verdict.INCONCLUSIVE:
+            return _inconclusive(situation, cause, problem)
+        case Verdict.DOWN:
+            if cause is Cause.BOUND_ELSEWHERE:
+                return f"the service listens only on {', '.join(situation.view.bound)}"
+            return "nothing listens on this port of the target"
+        case _:
+            return _FAILED.get(cause, _FAILED_UNKNOWN.get(judgement.verdict, "")).format(
+                by=situation.view.by or "a process that may not be named",
+                sender=_sender(situation),
+                source=check.source,
+                target=check.target,
+                status=situation.seen.status if situation.seen else "",
+            )
+
+
+def _passed(situation: Situation) -> str:
+    check, seen = situation.check, situation.seen
+    if check.same_host:
+        return "the port is free on this host" if situation.view.use is PortUse.STAND_IN else "it listens on this host"
+    if check.expect is Expect.BLOCK:
+        return "not reachable, as it should be"
+    if seen is not None and (seen.seen_from or seen.answered_by):
+        return "reached through address translation"
+    return ""
+
+
+def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> str:
+    match cause:
+        case Cause.NO_AGENT | Cause.AGENT_LOST:
+            return problem or "no agent on the target can tell whether it was reached"
+        case Cause.RESOURCES:
+            return situation.view.detail or "a local limit, not the network, kept this from being measured"
+        case Cause.TIMEOUT:
+            return problem or "not measured before the time ran out"
+        case Cause.CONFLICTING_EVIDENCE:
+            return "something answers, yet the target's agent sees nothing listening there (a port published by NAT, or another machine in its place)"
+        case _ if situation.check.transport is Transport.UDP:
+            return "a service need not answer a stranger's datagram: only a stand-in or its own protocol can tell"
+        case _:
+            return "nothing listens there now, and in phase live nothing is opened: use --phase auto to have a stand-in answer"
+
+
+def _sender(situation: Situation) -> str:
+    seen = situation.seen
+    return seen.icmp.sender if seen is not None and seen.icmp is not None else ""
+
+
+_FAILED: dict[Cause | None, str] = {
+    Cause.PORT_TAKEN: "before the installation {by} already listens there",
+    Cause.INTERCEPTED: "something on the way to {target} answers in its place",
+    Cause.WRONG_SERVICE: "what answers does not speak the protocol",
+    Cause.TLS: "what answers does not speak TLS as it should",
+    Cause.HTTP_STATUS: "the service answers HTTP {status}",
+    Cause.DNS: "the name of {target} has no address on {source}",
+    Cause.NO_ROUTE: "{source} has no route to {target}",
+    Cause.SOURCE_FIREWALL: "{source} itself refuses to send",
+    Cause.TARGET_FIREWALL: "{target} itself rejects it ({sender})",
+    Cause.NETWORK: "a device on the way rejects it ({sender})",
+    Cause.RETURN_PATH: "it reaches {target}, and the answer does not come back",
+    Cause.PAYLOAD: "the connection is made, but data does not pass",
+}
+_FAILED_UNKNOWN: dict[Verdict, str] = {
+    Verdict.BLOCKED: "something between the two drops or rejects it; which device is not proven",
+    Verdict.MISMATCH: "something accepts the connection, but does not answer as the service should",
+}
+
+_ADVICE: dict[Cause | None, str] = {
+    Cause.SOURCE_FIREWALL: "Allow it in the outgoing rules of {source}: {what}.",
+    Cause.NO_ROUTE: "Give {source} a route to {address}, or correct the address of {target} in the inventory.",
+    Cause.NETWORK: "Ask the owner of {where} to allow {what}.",
+    Cause.TARGET_FIREWALL: "Allow it in the incoming rules of {target}: {what}.",
+    Cause.RETURN_PATH: "Look at the way back: the answer of {target} to {source} is lost; check routes and stateful rules for {what}.",
+    Cause.PAYLOAD: "Look for a device that inspects content between {source} and {target}: the handshake passes, data does not.",
+    Cause.NOT_LISTENING: "Start {service} on {target}, or look into its log for why it does not listen on port {ports}.",
+    Cause.BOUND_ELSEWHERE: "Make {service} on {target} listen on {address} too.",
+    Cause.PORT_TAKEN: "Stop what holds port {ports} on {target}, or move it, before the installation.",
+    Cause.WRONG_SERVICE: "Find out what listens on port {ports} of {target}: it is not {service}.",
+    Cause.TLS: "Look at the TLS settings of {service} on {target}, or whether it speaks plain HTTP there.",
+    Cause.HTTP_STATUS: "Look into the log of {service} on {target}.",
+    Cause.INTERCEPTED: "Look for NAT, a redirect, a proxy or a second machine with the address {address} between {source} and {target}.",
+    Cause.DNS: "Correct the name resolution of {source}, or give {target} a numeric portcheck_address.",
+    Cause.STAND_IN: "Close it in the firewall before something listens there, or add a flow if it is meant: {what}.",
+    Cause.LISTENING: "Close it in the firewall or bind the service elsewhere, or add a flow if it is meant: {what}.",
+    Cause.NO_AGENT: "Make the agent of that host reachable (portcheck inventory show says how it is reached), then run again.",
+    Cause.AGENT_LOST: "Find out why the agent ended (its own log, memory, the connection to it), then run again.",
+    Cause.RESOURCES: "Remove the local limit that the evidence names, then run again.",
+    Cause.TIMEOUT: "Run again, with --only for this part if time is short.",
+    Cause.CONFLICTING_EVIDENCE: "Find out what answers: if the port is published by NAT on {target} itself this is as it should be.",
+}
+_ADVICE_UNKNOWN: dict[Verdict, str] = {
+    Verdict.BLOCKED: "Ask those who run the firewalls between the two to allow {what}.",
+    Verdict.MISMATCH: "Look at {service} on {target}: does it run, and does something stand before it?",
+    Verdict.EXPOSED: "Find out what answers on {target}, and close it if it is not meant: {what}.",
+    Verdict.DOWN: "Start {service} on {target}.",
+    Verdict.INCONCLUSIVE: "Run with --phase auto, or before the installation with --phase pre-install, to have stand-ins answer.",
+}
+
+
+def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
+    """What to do, for whoever reads the row; empty for a pass."""
+    if judgement.verdict is Verdict.PASS:
+        return ""
+    check = situation.check
+    known = judgement.cause in _ADVICE
+    template = _ADVICE[judgement.cause] if known else _ADVICE_UNKNOWN[judgement.verdict]
+    where = judgement.where.address if judgement.where and judgement.where.address else "the network"
+    sources = situation.seen.local if situation.seen and situation.seen.local else check.source
+    return template.format(
+        source=check.source,
+        target=check.target,
+        address=check.address,
+        service=check.service,
+        ports=ports,
+        where=where,
+        what=f"{check.transport} {ports} from {check.source}{'' if sources == check.source else f' ({sources})'} to {check.target} ({check.address})",
+    )
