@@ -1,0 +1,124 @@
+"""One file: its text as a tree, and what could be read of it as a Matrix. The places stay here; the model has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from probe.model.matrix import Flow, Matrix, Profile, Role, Service, Source, Variable
+from probe.model.words import Zone
+from probe.spec.diagnostics import nearest
+from probe.spec.matrix.grammar import MATRIX, VERSION
+from probe.spec.matrix.kinds import describe
+from probe.spec.matrix.problems import WHOLE_FILE, Problems, quoted
+from probe.spec.matrix.tree import Mapping, Scalar, Sequence, parse
+
+if TYPE_CHECKING:
+    from probe.spec.matrix.problems import Place
+    from probe.spec.matrix.tree import Node
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was unusable is among the problems and missing, or at its default, in `matrix`."""
+
+    file: str
+    root: Mapping
+    matrix: Matrix
+    problems: Problems
+
+    @property
+    def name(self) -> str:
+        return self.matrix.names[0]
+
+    def value(self, *path: str | int) -> Node:
+        """The value at a path of keys and indexes, or the last on the way to it that is there."""
+        node: Node = self.root
+        for step in path:
+            if isinstance(node, Mapping) and isinstance(step, str) and step in node.pairs:
+                node = node.pairs[step][1]
+            elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+                node = node.items[step]
+        return node
+
+    def key(self, *path: str | int) -> Place:
+        """The place of the key that ends the path."""
+        node, last = self.value(*path[:-1]), path[-1]
+        return node.pairs[last][0].place if isinstance(node, Mapping) and last in node.pairs else node.place
+
+    def word(self, path: tuple[str | int, ...], word: str) -> Place:
+        """The place of a word in a list, or of the one word that stands for the list."""
+        node = self.value(*path)
+        items = node.items if isinstance(node, Sequence) else ()
+        return next(
+            (item.place for item in items if isinstance(item, Scalar) and item.text.strip() == word), node.place
+        )
+
+
+def read(file: str, text: str) -> tuple[Document | None, Problems]:
+    """The document, or None where the text is not a matrix at all."""
+    problems = Problems(file, text)
+    root = parse(text, problems)
+    if root is None:
+        if not problems.found:
+            problems.add(WHOLE_FILE, "the file is empty", f"a matrix begins with portcheck: {VERSION}")
+        return None, problems
+    if not _is_matrix(root, problems) or not isinstance(root, Mapping):
+        return None, problems
+    data = MATRIX.read(root, problems)
+    return Document(file, root, build(data), problems), problems
+
+
+def _is_matrix(root: Node, problems: Problems) -> bool:
+    """Whether it is worth reading on; of a file in another language each line would be a problem."""
+    if not isinstance(root, Mapping):
+        problems.add(
+            root.place, f"expected a mapping, found {describe(root)}", f"a matrix begins with portcheck: {VERSION}"
+        )
+        return False
+    version = root.get("portcheck")
+    if version is None and not root.pairs.keys() & MATRIX.keys.keys():
+        problems.add(root.place, f"this is not a matrix: 'portcheck: {VERSION}' is missing", nearest_key(root))
+        return False
+    if isinstance(version, Scalar) and isinstance(version.value, int) and version.value != VERSION:
+        message = f"version {quoted(version.text)[1:-1]} of the matrix language is not supported"
+        problems.add(version.place, message, f"this portcheck reads version {VERSION}: portcheck: {VERSION}")
+        return False
+    return True
+
+
+def nearest_key(root: Mapping) -> str:
+    close = next((hint for key in root.pairs if (hint := nearest(key, ["portcheck"])).startswith("did")), "")
+    return close or f"a matrix begins with portcheck: {VERSION}"
+
+
+def build(data: dict[str, Any]) -> Matrix:
+    """The model's values from what the grammar has read."""
+    matrix = data.get("name", "")
+    return Matrix(
+        names=(matrix,),
+        title=data.get("title", ""),
+        sources={key: Source(key=key, **row) for key, row in data.get("sources", {}).items()},
+        variables={key: Variable(name=key, **row) for key, row in data.get("variables", {}).items()},
+        roles={key: _role(key, row) for key, row in data.get("roles", {}).items()},
+        services={key: _service(key, row, matrix) for key, row in data.get("services", {}).items()},
+        flows=tuple(_flow(number, row, matrix) for number, row in enumerate(data.get("flows", ()))),
+        policy={Zone(zone): policy for zone, policy in data.get("policy", {}).items()},
+        profiles={key: Profile(name=key, **row) for key, row in data.get("profiles", {}).items()},
+    )
+
+
+def _role(key: str, row: dict[str, Any]) -> Role:
+    return Role(name=key, every_host="on" in row, aliases=row.get("aliases", ()), help=row.get("help", ""))
+
+
+def _service(key: str, row: dict[str, Any], matrix: str) -> Service:
+    rest = {name: value for name, value in row.items() if name not in ("role", "port", "bind")}
+    return Service(
+        name=key, role=row.get("role", ""), port=row.get("port", ""), local="bind" in row, matrix=matrix, **rest
+    )
+
+
+def _flow(number: int, row: dict[str, Any], matrix: str) -> Flow:
+    rest = {name: value for name, value in row.items() if name not in ("from", "to")}
+    return Flow(rule=f"flows[{number}]", sources=row.get("from", ()), services=row.get("to", ()), matrix=matrix, **rest)

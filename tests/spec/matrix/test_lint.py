@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probe.spec import matrix
+from probe.spec.diagnostics import Severity
+
+WORTH_A_LOOK = """\
+portcheck: 1
+name: shop
+sources:
+  doc: {title: Ports}
+variables:
+  used: {default: 52380}
+  spare: {default: 1}
+  open: {}
+roles:
+  web: {}
+  idle: {}
+  lb: {}
+  small: {}
+  agent: {on: every-host}
+services:
+  early: {role: agent, port: 90, cite: doc}
+  web-http: {role: web, port: 80, protocol: http, cite: doc}
+  web-more: {role: web, port: 79-81}
+  web-udp: {role: web, port: 80, protocol: udp, cite: doc}
+  web-open: {role: web, port: "{open}", cite: doc}
+  metrics: {role: agent, port: 81, cite: doc}
+  etcd: {role: web, port: "{used}", cite: doc}
+  lonely: {role: web, port: 90, cite: doc}
+  admin: {role: web, port: 91, bind: local, cite: doc}
+flows:
+  - {from: every-host, to: [web-http, web-more, web-udp, web-open], when: {not: {role: lb}}}
+  - {from: web, to: [metrics, etcd, early], cite: doc}
+profiles:
+  least: {requires: [small]}
+"""
+
+EXPECTED = """\
+shop.yaml:7:3: warning: variable 'spare' is used by no port
+shop.yaml:11:3: warning: role 'idle' is used by no service, flow or profile
+shop.yaml:18:3: warning: service 'web-more' cites no source, where others do
+shop.yaml:18:31: warning: services 'web-http' and 'web-more' share tcp 80 on the same hosts
+shop.yaml:21:32: warning: services 'web-more' and 'metrics' share tcp 81 on the same hosts
+shop.yaml:22:27: warning: 52380 lies in the range 32768-60999, from which systems take ports for outgoing connections
+shop.yaml:23:3: warning: no flow leads to service 'lonely'
+shop.yaml:23:29: warning: services 'early' and 'lonely' share tcp 90 on the same hosts
+shop.yaml:26:5: warning: flows[0] cites no source, where others do
+"""
+
+
+def heads(names: list[str]) -> str:
+    return "".join(f"{diagnostic.render().splitlines()[0]}\n" for diagnostic in matrix.lint(names))
+
+
+def test_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.yaml").write_text(WORTH_A_LOOK)
+    assert heads(["shop.yaml"]) == EXPECTED
+    assert all(found.severity is Severity.WARNING for found in matrix.lint(["shop.yaml"]))
+    # Nothing of it keeps one from using the file.
+    assert matrix.load(["shop.yaml"]).names == ("shop",)
+
+
+def test_errors_come_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks unused may be misspelt elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("shop.yaml").write_text(WORTH_A_LOOK.replace("{role: web, port: 90", "{role: web, port: 0"))
+    assert heads(["shop.yaml"]) == "shop.yaml:23:29: port 0 does not exist: ports go from 1 to 65535\n"
+
+
+def test_what_another_file_uses_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.yaml").write_text(WORTH_A_LOOK)
+    Path("site.yaml").write_text(
+        "portcheck: 1\nname: site\nservices:\n  x: {role: idle, port: '{spare}'}\n"
+        "flows:\n  - {from: web, to: [x, lonely]}\n"
+    )
+    rest = EXPECTED.splitlines(keepends=True)
+    gone = [line for line in rest if "spare" in line or "idle" in line or "leads to service 'lonely'" in line]
+    assert heads(["shop.yaml", "site.yaml"]) == "".join(line for line in rest if line not in gone)
+
+
+@pytest.mark.parametrize("name", matrix.builtin())
+def test_the_built_in_ones_are_clean(name: str) -> None:
+    assert matrix.lint([name]) == ()
+    assert matrix.load([name]).names == (name,)
