@@ -1,0 +1,163 @@
+"""What `run` and `plan` share: the arguments, and from them a plan."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probe.cli import settings
+from probe.errors import UserError
+
+if TYPE_CHECKING:
+    from probe.model.inventory import Inventory
+    from probe.plan import Plan
+
+PHASES = ("auto", "pre-install", "live")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-i",
+        "--inventory",
+        metavar="FILE",
+        help="Ansible inventory: INI, YAML, or the JSON of ansible-inventory --list; - is stdin",
+    )
+    parser.add_argument(
+        "-m",
+        "--matrix",
+        metavar="NAME|FILE",
+        action="append",
+        help="built-in specification or a file of your own; several are merged "
+        "(default: what the inventory names, or the one built-in that fits)",
+    )
+    parser.add_argument(
+        "--phase",
+        choices=PHASES,
+        default="auto",
+        help="pre-install: stand-ins answer on every port; live: the services themselves, nothing is opened; "
+        "auto (default): stand-ins only where nothing listens",
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="a profile of the matrix: the roles that it requires must be there"
+    )
+    parser.add_argument(
+        "--set", metavar="VAR=VALUE", action="append", help="a variable of the matrix; wins over the inventory"
+    )
+    parser.add_argument(
+        "--exposure",
+        choices=("known",),
+        default="known",
+        help="which ports must not be reachable where no flow allows it: known (default), those that any service "
+        "of the target names",
+    )
+    parser.add_argument(
+        "--only", metavar="EXPR", help="a part of the plan, such as 'source=engine-* service=redis,nsq* port=6379'"
+    )
+    parser.add_argument(
+        "--seed", type=_natural, metavar="N", help="order of the checks; the report names the one that was used"
+    )
+    parser.add_argument("--strict", action="store_true", help="whatever no flow allows is a deviation, inside too")
+    parser.add_argument(
+        "--max-rate",
+        type=_rate,
+        metavar="PPS",
+        default=0.0,
+        help="connection attempts and datagrams a second from each source (default: no limit but the window)",
+    )
+    settings.apply(parser)
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise argparse.ArgumentTypeError("a number from 0 up is wanted")
+    return number
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < 1e9:
+        raise argparse.ArgumentTypeError("a number above 0 is wanted")
+    return rate
+
+
+def seed_of(arguments: argparse.Namespace) -> int:
+    """The given seed, or a fresh one."""
+    import secrets
+
+    return int(arguments.seed) if arguments.seed is not None else secrets.randbelow(2**31)
+
+
+def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
+    """Read everything and lay it over each other; raises UserError with all that is wrong."""
+    from probe.plan import Plan, Wishes
+    from probe.plan.only import parse
+    from probe.spec import inventory as inventories
+    from probe.spec import matrix as matrices
+
+    if not arguments.inventory:
+        raise UserError(
+            f"portcheck {arguments.command}: --inventory FILE is needed\n"
+            "  hint: an Ansible inventory will do; examples/hosts.txt is one"
+        )
+    inventory = inventories.load(arguments.inventory)
+    names = arguments.matrix or _matrices_of(inventory, arguments.inventory)
+    matrix = matrices.load(names)
+    wishes = Wishes(
+        seed=seed,
+        values=_assignments(arguments.set or []),
+        profile=arguments.profile or "",
+        strict=arguments.strict,
+        only=parse(arguments.only) if arguments.only else None,
+    )
+    return Plan(matrix, inventory, wishes)
+
+
+def _assignments(texts: list[str]) -> dict[str, str]:
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--set {text}: the form is VAR=VALUE")
+        values[name.strip()] = value
+    return values
+
+
+def _matrices_of(inventory: Inventory, file: str) -> list[str]:
+    """What the inventory names, else the one built-in that knows all its roles."""
+    named = inventory.vars.get("portcheck_matrix")
+    if named:
+        words = named if isinstance(named, list) else str(named).split(",")
+        folder = Path(file).parent
+        return [_beside(folder, str(word).strip()) for word in words if str(word).strip()]
+    from probe.spec import matrix as matrices
+
+    groups = {role for host in inventory.hosts.values() for role in host.roles}
+    fits: dict[str, set[str]] = {}
+    for name in matrices.builtin():
+        matrix = matrices.load([name])
+        fits[name] = {group for group in groups if matrix.role_named(group) is not None}
+    whole = [name for name, known in fits.items() if groups and known == groups]
+    if len(whole) == 1:
+        return whole
+    close = sorted((name for name in fits if fits[name]), key=lambda name: -len(fits[name]))
+    reason = "several built-in matrices know all of its roles" if whole else "no built-in matrix knows all of its roles"
+    lines = [f"{file}: which matrix? {reason}"]
+    for name in whole or close[:3]:
+        missing = sorted(groups - fits[name])
+        lines.append(
+            f"  {name} knows {len(fits[name])} of {len(groups)}"
+            + (f"; not {', '.join(missing[:8])}" if missing else "")
+        )
+    lines.append(
+        "  hint: give --matrix NAME|FILE, or portcheck_matrix=NAME in [all:vars]; "
+        "portcheck matrix list shows what is built in"
+    )
+    raise UserError("\n".join(lines))
+
+
+def _beside(folder: Path, name: str) -> str:
+    """A file that an inventory names is looked for beside the inventory first."""
+    beside = folder / name
+    return str(beside) if Path(name).suffix in {".yaml", ".yml"} and beside.is_file() else name

@@ -1,0 +1,54 @@
+"""`--only EXPR`: a part of the plan. Words of the form `KEY=GLOB,GLOB` (or `KEY!=…`), all of which must hold:
+`source=engine-* service=redis,nsq* port=6379`.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from probe.errors import UserError
+from probe.model.ports import PortError, PortSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from probe.model.check import Check
+
+_FIELDS: dict[str, Callable[[Check], Iterable[str]]] = {
+    "source": lambda check: (check.source, check.source_role),
+    "target": lambda check: (check.target, check.target_role),
+    "service": lambda check: (check.service,),
+    "protocol": lambda check: (check.protocol.value,),
+    "transport": lambda check: (check.transport.value,),
+    "expect": lambda check: (check.expect.value,),
+    "rule": lambda check: (check.rule, *check.also),
+    "matrix": lambda check: (check.matrix,),
+    "id": lambda check: (check.id,),
+}
+
+
+def parse(text: str) -> Callable[[Check], bool]:
+    """The test that this expression stands for; raises UserError."""
+    tests = [_term(word) for word in text.split()]
+    return lambda check: all(test(check) for test in tests)
+
+
+def _term(word: str) -> Callable[[Check], bool]:
+    key, equals, value = word.partition("=")
+    negated = key.endswith("!")
+    key = key.removesuffix("!")
+    known = ", ".join([*_FIELDS, "port"])
+    if not equals or not value:
+        raise UserError(f"--only: {word!r} is not of the form KEY=VALUE (keys: {known})")
+    if key == "port":
+        try:
+            ports = PortSet.parse(value)
+        except PortError as error:
+            raise UserError(f"--only: {word!r}: {error}") from None
+        return lambda check: bool(check.ports & ports) is not negated
+    field = _FIELDS.get(key)
+    if field is None:
+        raise UserError(f"--only: {key!r} is no key (keys: {known})")
+    globs = value.split(",")
+    return lambda check: any(fnmatchcase(name, glob) for name in field(check) for glob in globs) is not negated
