@@ -1,0 +1,253 @@
+"""What coordinator and agent say to each other. Every order has an `id`; its answers carry the same.
+
+Shapes: ports travel as text (`5000-5499,5510-6000`), times in seconds. The plan travels compactly: an aim is a whole
+range at one address, and the agent expands it; results come back as runs of equal outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from probe.model.observation import Observation, TargetView
+from probe.model.words import Protocol, Transport
+from probe.wire.frames import WireError, frame
+
+VERSION = 1
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of everything that travels."""
+
+
+# --- coordinator to agent ---------------------------------------------------------------------------------------------
+
+
+class Greet(Message, frozen=True, kw_only=True, tag="greet", omit_defaults=True):
+    """First word of the coordinator. `lease`: without a word from the coordinator for so long, the agent closes
+    everything.
+    """
+
+    wire: int
+    version: str
+    run: str
+    lease: float
+
+
+class Ping(Message, frozen=True, kw_only=True, tag="ping", omit_defaults=True):
+    """Extends the lease."""
+
+    id: int
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ports of one address of the target itself; `address` may be a name, or one that the host does not carry (it is
+    translated).
+    """
+
+    address: str
+    transport: Transport
+    ports: str
+    web: bool = False
+
+
+class Look(Message, frozen=True, kw_only=True, tag="look", omit_defaults=True):
+    """Say what holds these ports; open nothing."""
+
+    id: int
+    endpoints: tuple[Endpoint, ...]
+
+
+class Open(Message, frozen=True, kw_only=True, tag="open", omit_defaults=True):
+    """Stand in on those of these ports that are free. `key` is this target's for this run; `certificate` and
+    `private_key` are PEM, for HTTPS.
+    """
+
+    id: int
+    endpoints: tuple[Endpoint, ...]
+    key: bytes
+    certificate: bytes = b""
+    private_key: bytes = b""
+
+
+class Close(Message, frozen=True, kw_only=True, tag="close", omit_defaults=True):
+    """Close what the order `opened` opened, and say what it received."""
+
+    id: int
+    opened: int
+
+
+class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A range of ports at one address, as one source is to try it.
+
+    `key` is the key of this pair for stand-ins, empty where the real service is asked. `target` numbers the target
+    host: limits are held for each.
+    """
+
+    task: int
+    target: int
+    address: str
+    ports: str
+    protocol: Protocol
+    key: bytes = b""
+    path: str = "/"
+    fingerprint: str = ""
+
+
+class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
+    """Try all of this. `number` is the source's own in challenges; `bind` the address to dial from, empty for the
+    kernel's choice.
+
+    `window` bounds the attempts begun a moment ago, `per_target` those of each target, `most` all that are in flight;
+    `rate` the attempts a second (0: not limited); `deadline` the whole walk.
+    """
+
+    id: int
+    number: int
+    aims: tuple[Aim, ...]
+    bind: str = ""
+    window: int = 512
+    most: int = 2048
+    per_target: int = 256
+    rate: float = 0.0
+    timeout: float = 1.0
+    deadline: float = 600.0
+    seed: int = 0
+
+
+class Stop(Message, frozen=True, kw_only=True, tag="stop", omit_defaults=True):
+    """End that walk now, and report what there is."""
+
+    id: int
+    walk: int
+
+
+class Bye(Message, frozen=True, kw_only=True, tag="bye", omit_defaults=True):
+    """The run is over: close everything, end."""
+
+
+# --- agent to coordinator ---------------------------------------------------------------------------------------------
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello", omit_defaults=True):
+    """First word of the agent. `files`: how many files it may open at once."""
+
+    wire: int
+    version: str
+    python: str
+    capabilities: tuple[str, ...]
+    files: int
+
+
+class Pong(Message, frozen=True, kw_only=True, tag="pong", omit_defaults=True):
+    id: int
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ports of one address that are in the same hands."""
+
+    address: str
+    transport: Transport
+    ports: str
+    view: TargetView
+
+
+class Looked(Message, frozen=True, kw_only=True, tag="looked", omit_defaults=True):
+    """Answers Look and Open."""
+
+    id: int
+    held: tuple[Held, ...]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What reached a stand-in from the source of this number: ports where it was answered, and ports where the
+    challenge was under another target's key (it was meant for somebody else). `address` is the target's own, as the
+    order named it.
+    """
+
+    number: int
+    address: str
+    transport: Transport
+    answered: str = ""
+    foreign: str = ""
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection or datagram that reached a stand-in without a challenge. Counted, not listed, past a bound."""
+
+    address: str
+    transport: Transport
+    port: int
+    peer: str
+
+
+class Closed(Message, frozen=True, kw_only=True, tag="closed", omit_defaults=True):
+    """Answers Close."""
+
+    id: int
+    receipts: tuple[Receipt, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ports of one aim whose last attempt saw the same. `address` is the one dialled (a name may have several)."""
+
+    task: int
+    address: str
+    ports: str
+    seen: Observation
+    elapsed_ms: float = 0.0
+    rtt_ms: float | None = None
+
+
+class Results(Message, frozen=True, kw_only=True, tag="results", omit_defaults=True):
+    """A part of a walk's outcomes; each port of an aim is reported once. `settled` counts ports so far, for
+    progress.
+    """
+
+    id: int
+    outcomes: tuple[Outcome, ...] = ()
+    settled: int = 0
+
+
+class Walked(Message, frozen=True, kw_only=True, tag="walked", omit_defaults=True):
+    """The walk is over. `attempts`: how many were made in all."""
+
+    id: int
+    attempts: int
+
+
+class Refused(Message, frozen=True, kw_only=True, tag="refused", omit_defaults=True):
+    """An order that this agent does not carry out, and why."""
+
+    id: int
+    reason: str
+
+
+Order = Greet | Ping | Look | Open | Close | Walk | Stop | Bye
+Answer = Hello | Pong | Looked | Closed | Results | Walked | Refused
+
+_encoder = msgspec.msgpack.Encoder()
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+_M = TypeVar("_M")
+
+
+def encode(message: Message) -> bytes:
+    return frame(_encoder.encode(message))
+
+
+def decode_order(payload: bytes) -> Order:
+    return _decode(_orders, payload)
+
+
+def decode_answer(payload: bytes) -> Answer:
+    return _decode(_answers, payload)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_M], payload: bytes) -> _M:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"a frame does not read as a message: {error}") from error
