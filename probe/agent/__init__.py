@@ -1,0 +1,1 @@
+"""Carries out orders on a host."""

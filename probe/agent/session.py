@@ -1,0 +1,258 @@
+"""One coordinator's visit to this agent: orders in, answers out, over any stream of bytes.
+
+    bytes → frame → order → probes, stand-ins, socket table → outcomes → frame → bytes
+
+A visit ends when the coordinator says so, when the stream ends, when the lease runs out without a word, or when
+nonsense arrives. However it ends, every stand-in is closed and every walk stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import resource
+import socket
+import time
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from probe import __version__
+from probe.model.ports import PortError
+from probe.wire.frames import PREFACE, Decoder, WireError
+from probe.wire.messages import (
+    VERSION,
+    Answer,
+    Bye,
+    Close,
+    Closed,
+    Greet,
+    Hello,
+    Look,
+    Looked,
+    Open,
+    Order,
+    Outcome,
+    Ping,
+    Pong,
+    Refused,
+    Results,
+    Stop,
+    Walk,
+    Walked,
+    decode_order,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from probe.probes.reactor import Reactor
+    from probe.standin.lease import Lease
+
+log = logging.getLogger("portcheck.agent")
+
+_FIRST_WORD = 20.0
+_LONGEST_LEASE = 120.0
+_MOST_ORDERS = 64
+_TICK = 0.5
+
+
+class Stream(Protocol):
+    """What a session needs of a connection."""
+
+    async def receive(self) -> bytes:
+        """The next bytes; empty at the end."""
+
+    async def send(self, data: bytes) -> None: ...
+
+
+class Session:
+    """`run` serves one coordinator until the visit ends; it raises WireError if what came was no language of ours."""
+
+    def __init__(self, stream: Stream, peer: str) -> None:
+        self._stream = stream
+        self._peer = peer
+        self._reactor: Reactor | None = None
+        self._leases: dict[int, Lease] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._writing = asyncio.Lock()
+        self._lease = _FIRST_WORD
+        self._heard = time.monotonic()
+        self._greeted = False
+        self._over = False
+
+    async def run(self) -> None:
+        decoder = Decoder()
+        await self._stream.send(PREFACE)
+        await self._send(hello())
+        watch = asyncio.create_task(self._watch(asyncio.current_task()))
+        try:
+            while not self._over:
+                data = await self._stream.receive()
+                if not data:
+                    break
+                self._heard = time.monotonic()
+                for payload in decoder.feed(data):
+                    await self._take(decode_order(payload))
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            log.warning("%s: no word for %.0f s, visit ended", self._peer, self._lease)
+        finally:
+            watch.cancel()
+            await self._clean_up()
+
+    @property
+    def _expired(self) -> bool:
+        return time.monotonic() - self._heard > self._lease
+
+    async def _watch(self, visit: asyncio.Task[None] | None) -> None:
+        """Ends a visit whose coordinator fell silent."""
+        while True:
+            await asyncio.sleep(_TICK)
+            for lease in self._leases.values():
+                lease.expire()
+            if self._expired and visit is not None:
+                visit.cancel()
+                return
+
+    async def _take(self, order: Order) -> None:
+        if not self._greeted and not isinstance(order, (Greet, Bye)):
+            raise WireError(f"the first order must be a greeting, not {type(order).__name__}")
+        match order:
+            case Greet():
+                if order.wire != VERSION:
+                    raise WireError(f"the coordinator speaks version {order.wire}, this agent {VERSION}")
+                self._greeted = True
+                self._lease = min(max(order.lease, 1.0), _LONGEST_LEASE)
+                log.info("%s: run %s, lease %.0f s", self._peer, order.run, self._lease)
+            case Ping():
+                await self._send(Pong(id=order.id))
+            case Look():
+                await self._start(order.id, self._look(order))
+            case Open():
+                await self._start(order.id, self._open(order))
+            case Close():
+                await self._start(order.id, self._close(order))
+            case Walk():
+                await self._start(order.id, self._walk(order))
+            case Stop():
+                task = self._tasks.get(order.walk)
+                if task is not None:
+                    task.cancel()
+            case Bye():
+                self._over = True
+            case _:
+                assert_never(order)
+
+    async def _start(self, number: int, work: Coroutine[object, object, None]) -> None:
+        """Orders run beside each other; the stream is read on meanwhile."""
+        if number in self._tasks or len(self._tasks) >= _MOST_ORDERS:
+            work.close()
+            await self._send(Refused(id=number, reason="an order of this number is under way, or too many are"))
+            return
+        task = asyncio.create_task(self._carry_out(number, work))
+        self._tasks[number] = task
+        task.add_done_callback(lambda _: self._tasks.pop(number, None))
+
+    async def _carry_out(self, number: int, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except (OSError, ValueError, PortError) as error:
+            log.warning("%s: order %d failed: %s", self._peer, number, error)
+            await self._send(Refused(id=number, reason=f"{type(error).__name__}: {error}"[:500]))
+
+    async def _look(self, order: Look) -> None:
+        from probe.standin.lease import look
+
+        await self._send(Looked(id=order.id, held=await asyncio.to_thread(look, order.endpoints)))
+
+    async def _open(self, order: Open) -> None:
+        from probe.standin.lease import Lease
+
+        lease = Lease(self._get_reactor(), order)
+        self._leases[order.id] = lease
+        held = await lease.open()
+        log.info(
+            "%s: stand-ins opened: %s",
+            self._peer,
+            ", ".join(f"{e.address} {e.transport} {e.ports}" for e in order.endpoints),
+        )
+        await self._send(Looked(id=order.id, held=held))
+
+    async def _close(self, order: Close) -> None:
+        lease = self._leases.pop(order.opened, None)
+        receipts, arrivals = await lease.close() if lease is not None else ((), ())
+        await self._send(Closed(id=order.id, receipts=receipts, arrivals=arrivals))
+
+    async def _walk(self, order: Walk) -> None:
+        from probe.agent.walk import Walker
+
+        async def report(outcomes: list[Outcome], settled: int) -> None:
+            await self._send(Results(id=order.id, outcomes=tuple(outcomes), settled=settled))
+
+        walker = Walker(self._get_reactor(), order, report)
+        log.info("%s: walk over %d aims", self._peer, len(order.aims))
+        try:
+            await walker.run()
+        except asyncio.CancelledError:
+            if self._over:
+                raise  # else: stopped by order; what is settled has been reported
+        await self._send(Walked(id=order.id, attempts=walker.attempts))
+
+    def _get_reactor(self) -> Reactor:
+        if self._reactor is None:
+            from probe.probes.reactor import Reactor
+
+            self._reactor = Reactor()
+        return self._reactor
+
+    async def _send(self, answer: Answer) -> None:
+        data = encode(answer)
+        async with self._writing:
+            await self._stream.send(data)
+
+    async def _clean_up(self) -> None:
+        self._over = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2)
+        for lease in self._leases.values():
+            await lease.close()
+        self._leases.clear()
+        if self._reactor is not None:
+            self._reactor.close()
+
+
+def hello() -> Hello:
+    """Who this agent is and what it may do. Raises its own limit of open files as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
+    if soft == resource.RLIM_INFINITY or soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return Hello(
+        wire=VERSION,
+        version=__version__,
+        python=platform.python_version(),
+        capabilities=_capabilities(),
+        files=soft,
+    )
+
+
+def _capabilities() -> tuple[str, ...]:
+    """`raw` with CAP_NET_RAW, `ipv6` where the host has it."""
+    found = []
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP).close()
+        found.append("raw")
+    except OSError:
+        pass
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+        found.append("ipv6")
+    except OSError:
+        pass
+    return tuple(found)

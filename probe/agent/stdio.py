@@ -1,0 +1,51 @@
+"""The agent behind a command prefix: frames on stdin and stdout, log on stderr. It ends with its coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from probe.agent.session import Session
+from probe.wire.frames import WireError
+
+_CHUNK = 256 * 1024
+
+
+class _Pipes:
+    """stdin and stdout as a Stream."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def receive(self) -> bytes:
+        return await self._reader.read(_CHUNK)
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+
+async def serve() -> int:
+    """Serve one coordinator; returns the exit code: 0, or 1 after nonsense on stdin."""
+    loop = asyncio.get_running_loop()
+    # Whatever else is printed in this process must not end up between two frames.
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    reader = asyncio.StreamReader(limit=_CHUNK)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, output)
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    visit = asyncio.create_task(Session(_Pipes(reader, writer), "stdio").run())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, visit.cancel)
+    try:
+        await visit
+    except WireError as error:
+        print(f"portcheck agent: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except (asyncio.CancelledError, ConnectionError):
+        pass  # a signal, or a coordinator that has gone: both are ends in order
+    return 0

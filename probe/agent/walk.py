@@ -1,0 +1,204 @@
+"""A source's part of a run: try every aim, try again what failed, slower and from fresh ports, and report in runs of
+equal outcome.
+
+Haste must not become a finding. A firewall that lets a few new connections a second through, a line that loses
+packets, a target that is busy: all of them look blocked to whoever asks once. So rounds go on for a target as long as
+they still settle something, at a pace that follows what it bore, and end only after quiet rounds in which nothing
+changed any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from probe.agent.outcomes import Outcomes
+from probe.agent.round import Round
+from probe.model.observation import Failure, Observation, Operation
+from probe.model.ports import PortSet
+from probe.model.words import State
+from probe.probes.attempt import Attempt, Terms
+from probe.probes.feed import Feed, Lane
+from probe.probes.tcp import Dialler
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from probe.probes.reactor import Reactor
+    from probe.wire.messages import Aim, Outcome, Walk
+
+# Attempts a second at one target in the first slow round, the slowest that a target can make us, and how many seconds
+# of attempts a round may take: where most is dropped for good, what little gets through must not set the pace.
+_SLOW, _SLOWEST, _LONGEST = 500.0, 5.0, 8.0
+# Longer and longer, so that the kernel's own retransmissions (after 1 and 3 s, RFC 6298) fall inside an attempt.
+_STRETCH = (1.0, 1.6, 3.6)
+# Rounds without any change before a failure is believed: after an answer (a refusal, an ICMP error) one, after
+# silence two.
+_QUIET_ANSWERED, _QUIET_SILENT = 1, 2
+_REPORT_EVERY = 0.25
+_UNSURE = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT, Failure.RESOURCES, Failure.SELF_CONNECT})
+
+
+class Walker:
+    """Carries out one Walk. `report` is awaited with outcomes as they become final, and how many ports that makes in
+    all.
+    """
+
+    def __init__(self, reactor: Reactor, order: Walk, report: Callable[[list[Outcome], int], Awaitable[None]]) -> None:
+        self._order = order
+        self._report = report
+        self._dialler = Dialler(reactor)
+        self._outcomes = Outcomes()
+        self._random = random.Random(order.seed)
+        self._end = time.monotonic() + order.deadline
+        self._reported = 0.0
+        self.attempts = 0
+
+    async def run(self) -> None:
+        """Ends when everything is settled, or at the order's deadline: what was still changing then is `timeout`."""
+        targets = await self._targets()
+        number = 0
+        while targets:
+            timeout = self._order.timeout * _STRETCH[min(number, len(_STRETCH) - 1)]
+            terms = Terms(number=self._order.number, bind=self._order.bind, timeout=timeout, careful=number > 0)
+            await self._round(targets, terms)
+            targets = [target for target in targets if not self._ends(target)]
+            number += 1
+        await self._flush()
+
+    async def _targets(self) -> list[_Target]:
+        """One for each target, its ports in a seeded order so that neighbours do not come in one burst."""
+        targets: dict[int, _Target] = {}
+        for aim in self._order.aims:
+            ports = PortSet.parse(aim.ports)
+            for address in await self._resolve(aim, ports):
+                target = targets.setdefault(aim.target, _Target(aim.target))
+                target.left.extend(Attempt(aim, address, port) for port in ports)
+        for target in targets.values():
+            self._random.shuffle(target.left)
+        order = list(targets.values())
+        self._random.shuffle(order)
+        return order
+
+    async def _resolve(self, aim: Aim, ports: PortSet) -> list[str]:
+        """The addresses a name has on this host, each dialled on its own. A name without one is an outcome, not an
+        error.
+        """
+        try:
+            ip_address(aim.address.partition("%")[0])
+        except ValueError:
+            pass
+        else:
+            return [aim.address]
+        try:
+            async with asyncio.timeout(5):
+                found = await asyncio.get_running_loop().getaddrinfo(aim.address, None, type=socket.SOCK_STREAM)
+            return list(dict.fromkeys(str(info[4][0]) for info in found))
+        except (OSError, UnicodeError) as error:
+            text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no answer in 5 s"
+            seen = Observation(
+                state=State.ERROR, operation=Operation.RESOLVE, failure=Failure.NOT_RESOLVED, text=text[:120]
+            )
+        for port in ports:
+            attempt = Attempt(aim, aim.address, port)
+            attempt.seen, attempt.attempts = seen, 1
+            self._outcomes.add(attempt)
+        return []
+
+    async def _round(self, targets: list[_Target], terms: Terms) -> None:
+        for target in targets:
+            target.begin()
+        lanes = [Lane(target.number, iter(target.trying), target.interval) for target in targets]
+        feed = Feed(lanes, self._order.per_target, 1 / self._order.rate if self._order.rate else 0.0)
+        by_number = {target.number: target for target in targets}
+
+        def ended(attempt: Attempt, seen: Observation) -> None:
+            settled = seen.failure is None
+            by_number[attempt.aim.target].note(attempt, settled=settled)
+            if settled:
+                self._outcomes.add(attempt)
+
+        order = self._order
+        now = Round(self._dialler, feed, terms, order.window, order.most, self._end)
+        try:
+            await now.run(ended, self._tick)
+        finally:
+            self.attempts += now.attempts
+            for target in targets:
+                target.end()
+
+    def _ends(self, target: _Target) -> bool:
+        """Whether this target needs no further round; what is left of it is then final."""
+        over = time.monotonic() >= self._end
+        if target.again() and not over:
+            return False
+        for attempt in target.left:
+            if over and not target.tired:
+                # Rounds were still settling ports when time ran out: that is no finding.
+                attempt.seen = Observation(state=State.ERROR, failure=Failure.TIMEOUT, text="the walk's time ran out")
+            self._outcomes.add(attempt)
+        return True
+
+    async def _tick(self) -> None:
+        if time.monotonic() - self._reported >= _REPORT_EVERY:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._reported = time.monotonic()
+        await self._report(self._outcomes.take(), self._outcomes.count)
+
+
+class _Target:
+    """What is still to be settled at one target, and the pace it bears. `interval`: seconds between two attempts, 0
+    for as fast as may be.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.left: list[Attempt] = []
+        self.trying: list[Attempt] = []
+        self.interval = 0.0
+        self._quiet = 0
+        self._rounds = 0
+        self._settled: set[int] = set()
+        self._began = self._took = 0.0
+
+    def begin(self) -> None:
+        self.trying, self.left = self.left, []
+        self._settled.clear()
+        self._began = time.monotonic()
+
+    def note(self, attempt: Attempt, *, settled: bool) -> None:
+        if settled:
+            self._settled.add(id(attempt))
+        # The pace a target bears is told by its own attempts, not by a slower neighbour's.
+        self._took = time.monotonic() - self._began
+
+    def end(self) -> None:
+        self.left = [attempt for attempt in self.trying if id(attempt) not in self._settled]
+        self.trying = []
+
+    def again(self) -> bool:
+        """Whether another round may still settle something; sets its pace."""
+        self._rounds += 1
+        settled, took = len(self._settled), max(self._took, 0.001)
+        if self._rounds == 1:
+            pace = _SLOW
+        elif settled:
+            self._quiet = 0
+            pace = 0.5 * settled / took
+        else:
+            self._quiet += 1
+            pace = 0.5 / self.interval if self.interval else _SLOW
+        self.interval = 1 / max(pace, _SLOWEST, len(self.left) / _LONGEST)
+        return bool(self.left) and not self.tired
+
+    @property
+    def tired(self) -> bool:
+        """Enough quiet rounds to believe what is left."""
+        silent = any(attempt.seen is None or attempt.seen.failure in _UNSURE for attempt in self.left)
+        return self._quiet >= (_QUIET_SILENT if silent else _QUIET_ANSWERED)

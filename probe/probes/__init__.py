@@ -1,0 +1,1 @@
+"""One attempt and what it saw."""

@@ -1,0 +1,1 @@
+"""Listeners in place of services that are not there yet."""

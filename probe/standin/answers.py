@@ -1,0 +1,92 @@
+"""What a stand-in says, and the receipts of what reached it. One for each order; TCP, UDP and HTTP stand-ins share
+it.
+"""
+
+from __future__ import annotations
+
+from probe.model.ports import PortSet
+from probe.model.words import Transport
+from probe.wire.challenge import is_ours, make_answer, pair_key, read_ask
+from probe.wire.messages import Arrival, Receipt
+
+# Receipts are evidence, not a log: past these bounds a flood changes nothing.
+_MOST_ARRIVALS, _MOST_SOURCES = 2000, 20_000
+
+
+_ANY = ("0.0.0.0", "::")
+_Door = tuple[str, Transport]
+"""An address of this host as the coordinator names it, and a transport."""
+
+
+class Answers:
+    """Answers challenges under the target's key and remembers who came to which port."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._pairs: dict[int, bytes] = {}
+        self._doors: dict[tuple[str, int, Transport], str] = {}
+        self._answered: dict[tuple[int, _Door], set[int]] = {}
+        self._foreign: dict[tuple[int, _Door], set[int]] = {}
+        self._arrivals: dict[tuple[_Door, int, str], None] = {}
+
+    def stand_for(self, bound: str, port: int, transport: Transport, address: str) -> None:
+        """What arrives at this bound address was sent to that address of the inventory."""
+        self._doors[bound, port, transport] = address
+
+    def stands(self, bound: str, port: int, transport: Transport) -> bool:
+        return (bound, port, transport) in self._doors
+
+    def answer(
+        self, data: bytes, port: int, peer: tuple[str, int], local: str, transport: Transport = Transport.TCP
+    ) -> bytes | None:
+        """The answer to this challenge; None for a peer that does not know one, who gets nothing."""
+        ask = read_ask(data)
+        if ask is None:
+            return None
+        key = self._pairs.get(ask.number)
+        if key is None:
+            key = pair_key(self._key, ask.number)
+            if len(self._pairs) < _MOST_SOURCES:
+                self._pairs[ask.number] = key
+        ours = is_ours(ask, key)
+        _note(self._answered if ours else self._foreign, (ask.number, self._door(local, port, transport)), port)
+        return make_answer(key, ask.nonce, port, peer, local) if ours else None
+
+    def stranger(self, port: int, peer: str, local: str, transport: Transport = Transport.TCP) -> None:
+        """Somebody reached the port and knew no challenge."""
+        if len(self._arrivals) < _MOST_ARRIVALS:
+            self._arrivals[self._door(local, port, transport), port, peer] = None
+
+    def _door(self, local: str, port: int, transport: Transport) -> _Door:
+        doors = self._doors
+        address = doors.get((local, port, transport))
+        if address is None:
+            wide = _ANY[":" in local]
+            address = doors.get((wide, port, transport), local)
+        return address, transport
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        return tuple(
+            Receipt(
+                number=number,
+                address=door[0],
+                transport=door[1],
+                answered=str(PortSet.of(self._answered.get((number, door), ()))),
+                foreign=str(PortSet.of(self._foreign.get((number, door), ()))),
+            )
+            for number, door in sorted(self._answered.keys() | self._foreign.keys())
+        )
+
+    def arrivals(self) -> tuple[Arrival, ...]:
+        return tuple(
+            Arrival(address=door[0], transport=door[1], port=port, peer=peer) for door, port, peer in self._arrivals
+        )
+
+
+def _note(book: dict[tuple[int, _Door], set[int]], key: tuple[int, _Door], port: int) -> None:
+    ports = book.get(key)
+    if ports is None:
+        if len(book) >= _MOST_SOURCES:
+            return
+        ports = book[key] = set()
+    ports.add(port)

@@ -1,0 +1,207 @@
+"""All stand-ins of one order, opened together and closed together. The agent closes them when the coordinator says
+so, goes away, or falls silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from probe.model.observation import PortUse, TargetView
+from probe.model.ports import PortSet
+from probe.model.words import Transport
+from probe.standin.answers import Answers
+from probe.standin.listener import Listener
+from probe.wire.messages import Arrival, Endpoint, Held, Open, Receipt
+from probe.witness.sockets import SocketTable, owners
+
+if TYPE_CHECKING:
+    from probe.probes.reactor import Reactor
+    from probe.standin.datagrams import Datagrams
+    from probe.standin.web import Web
+    from probe.witness.sockets import Entry
+
+# A port that an outgoing connection holds is often free a moment later.
+_TRIES, _PAUSE = 4, 0.1
+
+
+class Lease:
+    """`open` once, `close` once."""
+
+    def __init__(self, reactor: Reactor, order: Open) -> None:
+        self._order = order
+        self._answers = Answers(order.key)
+        self._web: Web | None = None
+        if any(endpoint.web for endpoint in order.endpoints):
+            # aiohttp costs 0.3 s and 27 MB: only where there is HTTP to serve.
+            from probe.standin.web import Web
+
+            self._web = Web(self._answers, order.certificate, order.private_key)
+        self._listener = Listener(reactor, self._answers, self._web.accept if self._web else None)
+        self._datagrams: Datagrams | None = None
+        if any(endpoint.transport is Transport.UDP for endpoint in order.endpoints):
+            from probe.standin.datagrams import Datagrams
+
+            self._datagrams = Datagrams(self._answers)
+
+    async def open(self) -> tuple[Held, ...]:
+        """Open what is free, and say for every port who holds it."""
+        books = []
+        for endpoint in self._order.endpoints:
+            books += [await self._open(endpoint, address) for address in bindable(endpoint.address)]
+        return tuple(held for book in books for held in book)
+
+    async def _open(self, endpoint: Endpoint, address: str) -> list[Held]:
+        book = _Book(endpoint)
+        left = list(PortSet.parse(endpoint.ports))
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(_PAUSE)
+            left = await self._try(endpoint, address, left, book, last=attempt == _TRIES - 1)
+            if not left:
+                break
+        return book.held()
+
+    async def _try(self, endpoint: Endpoint, address: str, ports: list[int], book: _Book, *, last: bool) -> list[int]:
+        """One pass; returns the ports worth another."""
+        table: SocketTable | None = None
+        again = []
+        taken: dict[int, list[Entry]] = {}
+        for position, port in enumerate(ports):
+            if position % 256 == 255:
+                await asyncio.sleep(0)  # opening thousands must not starve pings
+            if self._answers.stands(address, port, endpoint.transport):
+                # Two translated addresses meet at one wildcard: it is open already, and it is ours.
+                book.note(port, _OPENED_WIDE)
+                continue
+            try:
+                if endpoint.transport is Transport.TCP:
+                    self._listener.listen(address, port, web=endpoint.web)
+                elif self._datagrams is not None:
+                    await self._datagrams.listen(address, port)
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    table = table or SocketTable.read()
+                    taken[port] = [
+                        entry
+                        for entry in table.on(endpoint.transport, port)
+                        if entry.covers(address) or address in _ANY
+                    ]
+                    if not any(entry.listening for entry in taken[port]) and not last:
+                        again.append(port)
+                        del taken[port]
+                    continue
+                book.note(port, TargetView(use=PortUse.DENIED, detail=_reason(error, port)))
+                continue
+            self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
+            book.note(port, _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE)
+        names = owners({entry.inode for entries in taken.values() for entry in entries}) if taken else {}
+        for port, entries in taken.items():
+            book.note(port, view_of(entries, names))
+        return again
+
+    def expire(self) -> None:
+        self._listener.expire()
+
+    async def close(self) -> tuple[tuple[Receipt, ...], tuple[Arrival, ...]]:
+        self._listener.close()
+        if self._datagrams is not None:
+            self._datagrams.close()
+        if self._web is not None:
+            await self._web.close()
+        return self._answers.receipts(), self._answers.arrivals()
+
+
+_ANY = ("0.0.0.0", "::")
+_OPENED = TargetView(use=PortUse.STAND_IN)
+_OPENED_WIDE = TargetView(use=PortUse.STAND_IN, detail="bound to all addresses: this one is not the host's own")
+
+
+class _Book:
+    """Ports of one endpoint, gathered by what was found."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._views: dict[TargetView, list[int]] = {}
+
+    def note(self, port: int, view: TargetView) -> None:
+        self._views.setdefault(view, []).append(port)
+
+    def held(self) -> list[Held]:
+        return [
+            Held(
+                address=self._endpoint.address,
+                transport=self._endpoint.transport,
+                ports=str(PortSet.of(ports)),
+                view=view,
+            )
+            for view, ports in self._views.items()
+        ]
+
+
+def view_of(entries: list[Entry], names: dict[int, str]) -> TargetView:
+    """What the table's entries for one port amount to."""
+    listeners = [entry for entry in entries if entry.listening]
+    shown = listeners or entries
+    by = ", ".join(sorted({names.get(entry.inode, f"a process of uid {entry.uid}") for entry in shown}))
+    bound = tuple(sorted({entry.address for entry in shown}))
+    return TargetView(use=PortUse.LISTENER if listeners else PortUse.OUTGOING, by=by, bound=bound)
+
+
+def look(endpoints: tuple[Endpoint, ...]) -> tuple[Held, ...]:
+    """Who holds these ports; nothing is opened."""
+    table = SocketTable.read()
+    found: list[tuple[_Book, int, list[Entry], bool]] = []
+    books = []
+    for endpoint in endpoints:
+        book = _Book(endpoint)
+        books.append(book)
+        addresses = bindable(endpoint.address)
+        for port in PortSet.parse(endpoint.ports):
+            listeners = table.listeners(endpoint.transport, port)
+            here = [
+                entry for entry in listeners if any(address in _ANY or entry.covers(address) for address in addresses)
+            ]
+            found.append((book, port, here or listeners, bool(here)))
+    names = owners({entry.inode for _, _, entries, _ in found for entry in entries}) if found else {}
+    for book, port, entries, is_here in found:
+        if not entries:
+            book.note(port, TargetView(use=PortUse.FREE))
+        else:
+            view = view_of(entries, names)
+            book.note(port, view if is_here else TargetView(use=PortUse.ELSEWHERE, by=view.by, bound=view.bound))
+    return tuple(held for book in books for held in book.held())
+
+
+def bindable(address: str) -> list[str]:
+    """What to bind to, so that what is sent to this address arrives: itself where the host carries it; all addresses
+    where it is a name (what it means here is not what it means to others: think of 127.0.1.1 in /etc/hosts) or is
+    translated on the way.
+    """
+    try:
+        version = ip_address(address.partition("%")[0]).version
+    except ValueError:
+        return ["0.0.0.0", "::"] if _carries("::") else ["0.0.0.0"]
+    if _carries(address):
+        return [address]
+    return ["0.0.0.0"] if version == 4 else ["::"]
+
+
+def _carries(address: str) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _reason(error: OSError, port: int) -> str:
+    if error.errno == errno.EACCES and port < 1024:
+        return "this agent may not open ports below 1024: run it as root or give it CAP_NET_BIND_SERVICE"
+    if error.errno == errno.EMFILE:
+        return "this agent may not open more files: raise its limit (ulimit -n)"
+    return f"the port could not be opened: {errno.errorcode.get(error.errno or 0, str(error))}"

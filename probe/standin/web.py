@@ -1,0 +1,92 @@
+"""HTTP and HTTPS stand-ins: connections that a TCP stand-in hands over, served by aiohttp's own server. Real HTTP,
+real TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from probe.probes.http import ANSWER_HEADER, ASK_HEADER
+
+if TYPE_CHECKING:
+    from probe.standin.answers import Answers
+
+_TLS_RECORD = b"\x16"
+_MOST_GUESTS = 2048
+
+
+class Web:
+    """Serves what `accept` is given, until `close`."""
+
+    def __init__(self, answers: Answers, certificate: bytes, private_key: bytes) -> None:
+        self._answers = answers
+        self._tls = _context(certificate, private_key) if certificate else None
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=5.0, lingering_time=0.0)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def accept(self, sock: socket.socket, port: int) -> None:
+        """Take over one connection that does not begin with our challenge."""
+        if len(self._tasks) >= _MOST_GUESTS:
+            sock.close()
+            return
+        task = asyncio.create_task(self._adopt(sock, port))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _adopt(self, sock: socket.socket, port: int) -> None:
+        peer, local = sock.getpeername()[0], sock.getsockname()[0]
+        try:
+            first = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            tls = self._tls if first == _TLS_RECORD else None
+            if not first or (first == _TLS_RECORD and tls is None):
+                self._answers.stranger(port, peer, local)
+                sock.close()
+                return
+            async with asyncio.timeout(10):
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    self._server, sock, ssl=tls, ssl_handshake_timeout=5.0 if tls else None
+                )
+        except (OSError, ssl.SSLError):
+            self._answers.stranger(port, peer, local)
+            sock.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        transport = request.transport
+        if transport is None:
+            return web.Response(status=500)
+        local: tuple[Any, ...] = transport.get_extra_info("sockname")
+        peer: tuple[Any, ...] = transport.get_extra_info("peername")
+        try:
+            ask = bytes.fromhex(request.headers.get(ASK_HEADER, ""))
+        except ValueError:
+            ask = b""
+        answer = self._answers.answer(ask, local[1], (peer[0], peer[1]), local[0])
+        if answer is None:
+            # Whoever knows no challenge is told nothing, not even that there is a server.
+            self._answers.stranger(local[1], peer[0], local[0])
+            transport.abort()
+            return web.Response(status=500)
+        return web.Response(text="portcheck stand-in\n", headers={ANSWER_HEADER: answer.hex(), "Connection": "close"})
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._server.shutdown(timeout=0.2)
+
+
+def _context(certificate: bytes, private_key: bytes) -> ssl.SSLContext:
+    """ssl reads keys from files only; a file in memory never reaches a disk."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    number = os.memfd_create("stand-in", os.MFD_CLOEXEC)
+    try:
+        os.write(number, private_key + certificate)
+        context.load_cert_chain(f"/proc/self/fd/{number}")
+    finally:
+        os.close(number)
+    return context
