@@ -1,0 +1,78 @@
+"""The `portcheck` command. Each subcommand is a module of this package with `add(subparsers)`; it is imported only
+when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from probe import __version__
+from probe.cli.exitcodes import Exit
+from probe.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Name, module, one line for --help. The module has `configure(parser)` and `run(arguments) -> int`.
+COMMANDS = {
+    "run": "check every required and every forbidden way between the hosts of an inventory",
+    "plan": "what `run` would check; no packet is sent",
+    "matrix": "list, show and lint specifications; print their schema",
+    "inventory": "show and lint an inventory as portcheck reads it",
+    "agent": "carry out checks on this host, for a coordinator",
+    "pki": "make the certificates that agents and coordinator know each other by",
+}
+
+
+def parser_for(command: str | None) -> argparse.ArgumentParser:
+    """The whole parser, with only the called command's own arguments filled in: `--help` stays quick."""
+    parser = argparse.ArgumentParser(
+        prog="portcheck",
+        description="Live network port conformance: which required port is blocked, which open port should not be, "
+        "and who is to blame.",
+        epilog="Exit codes: 0 conforms, 1 deviations, 2 interrupted, 3 internal error, 4 usage, matrix or inventory "
+        "error, 5 nothing to check, 6 inconclusive.",
+    )
+    parser.add_argument("--version", action="version", version=f"portcheck {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        child = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == command:
+            importlib.import_module(f"probe.cli.{name}").configure(child)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Expected errors become one message on stderr, never a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith("-")), None)
+    parser = parser_for(command if command in COMMANDS else None)
+    try:
+        parsed = parser.parse_args(words)
+    except SystemExit as stop:
+        # argparse says 2 for usage; here 2 means interrupted.
+        return Exit.USAGE if stop.code else Exit.CONFORMS
+    try:
+        code: int = importlib.import_module(f"probe.cli.{parsed.command}").run(parsed)
+        sys.stdout.flush()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`portcheck plan | head`): nothing is wrong, and nothing can be said any
+        # more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.CONFORMS
+    except Exception as error:
+        if os.environ.get("PORTCHECK_DEBUG"):
+            raise
+        print(f"portcheck: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("  this is a defect of portcheck; PORTCHECK_DEBUG=1 shows where", file=sys.stderr)
+        return Exit.INTERNAL
+    return code

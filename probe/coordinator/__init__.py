@@ -1,0 +1,1 @@
+"""Channels to agents, walking the plan, collecting evidence."""

@@ -1,0 +1,257 @@
+"""One agent as the coordinator sees it: orders out, answers in, and a clear word when it is lost.
+
+Whatever the agent does (die, fall silent, send garbage, flood, stop in mid-frame), it costs `AgentLost` with a
+reason, within a bounded time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from probe import __version__
+from probe.coordinator.channels import Channel, ChannelError
+from probe.text import printable
+from probe.wire.frames import PREFACE, Decoder, WireError
+from probe.wire.messages import (
+    VERSION,
+    Answer,
+    Bye,
+    Close,
+    Closed,
+    Greet,
+    Hello,
+    Look,
+    Looked,
+    Message,
+    Open,
+    Ping,
+    Pong,
+    Refused,
+    Results,
+    Stop,
+    Walk,
+    Walked,
+    decode_answer,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The agent closes everything by itself after LEASE seconds without a word; it is asked for a sign of life every PING
+# seconds and lost after SILENCE.
+LEASE, PING, SILENCE = 15.0, 2.0, 12.0
+_SENDING = 10.0
+
+
+class AgentLost(Exception):
+    """The agent cannot be used, or no more. `known` is False if it never greeted."""
+
+    def __init__(self, reason: str, *, known: bool) -> None:
+        super().__init__(reason)
+        self.known = known
+
+
+class Link:
+    """`greet` first, then orders, `close` last. Orders may run beside each other."""
+
+    def __init__(self, channel: Channel, run: str) -> None:
+        self._channel = channel
+        self._run = run
+        self._last = 0
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._walks: dict[int, Callable[[Results], None]] = {}
+        self._pings: set[int] = set()
+        self._decoder = Decoder()
+        self._heard = time.monotonic()
+        self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self.lost: AgentLost | None = None
+        self.hello: Hello | None = None
+
+    @property
+    def channel(self) -> str:
+        return self._channel.name
+
+    async def greet(self, deadline: float) -> Hello:
+        """Raises AgentLost if no agent of our version answers within `deadline` seconds."""
+        self._tasks.append(asyncio.create_task(self._read()))
+        try:
+            async with asyncio.timeout(deadline):
+                await self._say(PREFACE + encode(Greet(wire=VERSION, version=__version__, run=self._run, lease=LEASE)))
+                hello = await asyncio.shield(self._hello)
+        except TimeoutError:
+            raise self._lose(f"no greeting within {deadline:.0f} s") from None
+        if hello.wire != VERSION:
+            raise self._lose(
+                f"the agent is portcheck {hello.version} and speaks version {hello.wire} of the wire, "
+                f"this is portcheck {__version__} with version "
+                f"{VERSION}: install portcheck {__version__} there"
+            )
+        self.hello = hello
+        self._tasks.append(asyncio.create_task(self._keep_alive()))
+        return hello
+
+    async def look(self, order: Callable[[int], Look | Open], deadline: float) -> Looked:
+        answer = await self._ask(order, deadline)
+        if not isinstance(answer, Looked):
+            raise self._lose(f"answered an order to look with {type(answer).__name__}")
+        return answer
+
+    async def close_stand_ins(self, opened: int, deadline: float) -> Closed:
+        answer = await self._ask(lambda number: Close(id=number, opened=opened), deadline)
+        if not isinstance(answer, Closed):
+            raise self._lose(f"answered an order to close with {type(answer).__name__}")
+        return answer
+
+    async def walk(self, order: Callable[[int], Walk], results: Callable[[Results], None], deadline: float) -> Walked:
+        """Results are handed over as they come. Cancelled, the agent is told to stop."""
+        number = self._number()
+        self._walks[number] = results
+        try:
+            answer = await self._ask(lambda _: order(number), deadline, number)
+        except asyncio.CancelledError:
+            if self.lost is None:
+                with contextlib.suppress(AgentLost):
+                    await self._send(Stop(id=self._number(), walk=number))
+            raise
+        finally:
+            self._walks.pop(number, None)
+        if not isinstance(answer, Walked):
+            raise self._lose(f"answered an order to walk with {type(answer).__name__}")
+        return answer
+
+    async def close(self) -> None:
+        """Always safe; takes a few seconds at most."""
+        self._closing = True
+        with contextlib.suppress(AgentLost, TimeoutError):
+            if self.lost is None:
+                await self._send(Bye())
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
+        await self._channel.close()
+
+    async def _ask(self, order: Callable[[int], Message], deadline: float, number: int | None = None) -> Answer:
+        if self.lost is not None:
+            raise self.lost
+        number = self._number() if number is None else number
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            async with asyncio.timeout(deadline):
+                await self._send(order(number))
+                found = await answer
+        except TimeoutError:
+            raise self._lose(f"an order was not carried out within {deadline:.0f} s") from None
+        finally:
+            self._waiting.pop(number, None)
+        if isinstance(found, Refused):
+            raise AgentRefused(found.reason)
+        return found
+
+    async def _send(self, message: Message) -> None:
+        await self._say(encode(message))
+
+    async def _say(self, data: bytes) -> None:
+        if self.lost is not None:
+            raise self.lost
+        try:
+            async with asyncio.timeout(_SENDING):
+                await self._channel.send(data)
+        except TimeoutError:
+            raise self._lose(f"took nothing for {_SENDING:.0f} s") from None
+        except ChannelError as error:
+            # The reader knows better why: give it a moment to see the end and what was said there.
+            await asyncio.wait(self._tasks[:1], timeout=1)
+            raise self._lose(str(error)) from None
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                data = await self._channel.receive()
+                if not data:
+                    await asyncio.sleep(0.05)  # the last words come by another pipe
+                    ending = "stopped in the middle of a message" if self._decoder.in_frame else "ended"
+                    self._ended(f"the agent {ending}" if self._decoder.greeted else "no agent there")
+                    return
+                self._heard = time.monotonic()
+                for payload in self._decoder.feed(data):
+                    self._take(decode_answer(payload))
+        except WireError as error:
+            self._lose(f"the agent sent garbage: {error}")
+        except ChannelError as error:
+            self._ended(str(error))
+
+    def _ended(self, reason: str) -> None:
+        if not self._closing:
+            self._lose(reason)
+
+    def _take(self, answer: Answer) -> None:
+        """Everything an agent says must have been asked for; what was not is garbage, and a flood of it ends at the
+        first piece.
+        """
+        match answer:
+            case Hello():
+                if self._hello.done():
+                    raise WireError("a second greeting")
+                self._hello.set_result(answer)
+            case Pong():
+                if answer.id not in self._pings:
+                    raise WireError("a sign of life that nobody asked for")
+                self._pings.discard(answer.id)
+            case Results():
+                walk = self._walks.get(answer.id)
+                if walk is not None:
+                    walk(answer)
+                elif not 0 < answer.id <= self._last:
+                    raise WireError("results of a walk that nobody ordered")
+            case _:
+                waiting = self._waiting.get(answer.id)
+                if waiting is None or waiting.done():
+                    if 0 < answer.id <= self._last:
+                        return  # late: we gave up waiting
+                    raise WireError(f"{type(answer).__name__} for an order that nobody gave")
+                waiting.set_result(answer)
+
+    def _number(self) -> int:
+        self._last += 1
+        return self._last
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(PING)
+            silent = time.monotonic() - self._heard
+            if silent > SILENCE:
+                self._lose(f"no sign of life for {silent:.0f} s")
+                return
+            number = self._number()
+            self._pings.add(number)
+            try:
+                await self._send(Ping(id=number))
+            except AgentLost:
+                return
+
+    def _lose(self, reason: str) -> AgentLost:
+        """Everybody who waits for this agent learns it at once."""
+        if self.lost is None:
+            words = self._channel.last_words()
+            noise = self._decoder.noise.decode("utf-8", errors="replace").strip()
+            said = " / ".join(part for part in (noise[-200:], words[-400:]) if part)
+            text = f"{reason} ({said})" if said else reason
+            self.lost = AgentLost(printable(text), known=self.hello is not None)
+            waiting: list[asyncio.Future[Hello] | asyncio.Future[Answer]] = [self._hello, *self._waiting.values()]
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(self.lost)
+                    future.exception()  # whoever waits raises it; nobody waiting is no reason for a complaint
+        return self.lost
+
+
+class AgentRefused(Exception):
+    """The agent lives, but did not carry out an order. The text is its reason."""

@@ -1,0 +1,72 @@
+"""What is known of a check so far: its ports in pieces, each with the target's view and, once it came, the source's
+observation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from probe.model.observation import Observation, TargetView
+from probe.model.ports import PortError, PortSet
+from probe.wire.frames import WireError
+
+if TYPE_CHECKING:
+    from probe.model.check import Check
+    from probe.wire.messages import Outcome
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """`address` is the one dialled, or the check's own where nothing was."""
+
+    ports: PortSet
+    view: TargetView
+    address: str
+    seen: Observation | None = None
+    elapsed_ms: float | None = None
+    rtt_ms: float | None = None
+
+
+class Errand:
+    """One aim under way: the ports of a check with one view. Takes outcomes, each port of an address once; anything
+    else is not ours.
+    """
+
+    def __init__(self, check: Check, ports: PortSet, view: TargetView) -> None:
+        self.check = check
+        self.ports = ports
+        self.view = view
+        self.pieces: list[Piece] = []
+        self._done: dict[str, PortSet] = {}
+
+    def take(self, outcome: Outcome) -> int:
+        """Returns how many ports this settles; raises WireError."""
+        try:
+            ports = PortSet.parse(outcome.ports)
+        except PortError as error:
+            raise WireError(f"an outcome names no ports: {error}") from None
+        done = self._done.get(outcome.address, PortSet())
+        if ports - self.ports or ports & done or len(self._done) > 64:
+            raise WireError("an outcome for ports that were not ordered, or twice for one")
+        self._done[outcome.address] = done | ports
+        self.pieces.append(
+            Piece(
+                ports=ports,
+                view=self.view,
+                address=outcome.address,
+                seen=outcome.seen,
+                elapsed_ms=outcome.elapsed_ms,
+                rtt_ms=outcome.rtt_ms,
+            )
+        )
+        return len(ports)
+
+    def finish(self) -> list[Piece]:
+        """All pieces, those without an observation last."""
+        left = self.ports
+        for done in self._done.values():
+            left -= done
+        if left:
+            self.pieces.append(Piece(ports=left, view=self.view, address=self.check.address))
+        return self.pieces

@@ -1,0 +1,54 @@
+"""What the stand-ins of a run say they received, by source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.model.observation import Receipts
+from probe.model.ports import PortSet
+
+if TYPE_CHECKING:
+    from probe.coordinator.targets import Place
+    from probe.model.words import Transport
+    from probe.wire.messages import Closed
+
+
+class Ledger:
+    """Filled with each window's receipts; asked once all are in."""
+
+    def __init__(self) -> None:
+        self._answered: dict[tuple[str, Place, int], PortSet] = {}
+        self._foreign: dict[tuple[int, Transport], list[tuple[str, PortSet]]] = {}
+        self._arrived: dict[tuple[str, Place, int], set[str]] = {}
+
+    def add(self, target: str, closed: Closed) -> None:
+        """Raises PortError for receipts that name no ports."""
+        for receipt in closed.receipts:
+            if receipt.answered:
+                key = (target, (receipt.address, receipt.transport), receipt.number)
+                self._answered[key] = self._answered.get(key, PortSet()) | PortSet.parse(receipt.answered)
+            if receipt.foreign:
+                foreign = self._foreign.setdefault((receipt.number, receipt.transport), [])
+                foreign.append((target, PortSet.parse(receipt.foreign)))
+        for arrival in closed.arrivals:
+            place = (arrival.address, arrival.transport)
+            self._arrived.setdefault((target, place, arrival.port), set()).add(arrival.peer)
+
+    def split(
+        self, target: str, place: Place, number: int, ports: PortSet, sources: frozenset[str]
+    ) -> list[tuple[PortSet, Receipts]]:
+        """These ports by what the target received on them, at this address, from the source of this number and these
+        addresses.
+        """
+        answered = ports & self._answered.get((target, place, number), PortSet())
+        found = [(answered, Receipts(answered=True))] if answered else []
+        groups: dict[Receipts, list[int]] = {}
+        for port in ports - answered:
+            arrived = not sources.isdisjoint(self._arrived.get((target, place, port), ()))
+            receipts = Receipts(arrived=arrived, elsewhere=self._elsewhere(target, place[1], number, port))
+            groups.setdefault(receipts, []).append(port)
+        return found + [(PortSet.of(group), receipts) for receipts, group in groups.items()]
+
+    def _elsewhere(self, target: str, transport: Transport, number: int, port: int) -> str:
+        foreign = self._foreign.get((number, transport), ())
+        return next((host for host, ports in foreign if host != target and port in ports), "")

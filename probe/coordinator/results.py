@@ -1,0 +1,177 @@
+"""Pieces of evidence to rows of the report: each piece is judged, and ports with one outcome become one row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.model import story
+from probe.model.judge import Judgement, Situation, judge
+from probe.model.ports import PortSet
+from probe.model.result import CheckResult
+from probe.model.words import Cause, Phase, State, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from probe.coordinator.pieces import Piece
+    from probe.coordinator.receipts import Ledger
+    from probe.model.check import Check
+    from probe.model.inventory import Host
+    from probe.model.observation import Observation
+    from probe.model.words import Transport
+
+_Key = tuple[str, Judgement, State | None, str, str]
+
+
+class Results:
+    """Everything the judge must know beside the pieces."""
+
+    def __init__(
+        self,
+        *,
+        phase: Phase,
+        hosts: Mapping[str, Host],
+        numbers: Mapping[str, int],
+        ledger: Ledger,
+        problem: Callable[[str], tuple[Cause, str] | None],
+        agentless: Callable[[str], bool],
+        interrupted: bool,
+    ) -> None:
+        self._phase = phase
+        self._numbers = numbers
+        self._ledger = ledger
+        self._problem = problem
+        self._agentless = agentless
+        self._interrupted = interrupted
+        self._addresses = {name: frozenset(host.addresses) for name, host in hosts.items()}
+        self._reached: dict[tuple[str, Transport], PortSet] = {}
+
+    def rows(self, checks: Iterable[Check], pieces: Mapping[str, list[Piece]]) -> Iterator[CheckResult]:
+        """In the plan's order, which is the inventory's by source."""
+        wanted = list(checks)
+        for check in wanted:
+            self._note_reached(check, pieces.get(check.id, ()))
+        for check in wanted:
+            yield from self._check(check, pieces.get(check.id, []))
+
+    def _note_reached(self, check: Check, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            if piece.seen is not None and piece.seen.state is State.OPEN and piece.seen.failure is None:
+                place = (piece.address, check.transport)
+                self._reached[place] = self._reached.get(place, PortSet()) | piece.ports
+
+    def _check(self, check: Check, pieces: list[Piece]) -> Iterator[CheckResult]:
+        groups: dict[_Key, _Group] = {}
+        left = check.ports
+        for piece in pieces:
+            left -= piece.ports
+            for ports, situation in self._situations(check, piece):
+                self._judge(groups, ports, situation, piece)
+        if left:
+            self._judge(groups, left, self._situation(check, None), None)
+        for key, group in sorted(groups.items(), key=lambda item: (item[0][0], item[1].ports.ranges)):
+            yield self._row(check, key, group)
+
+    def _judge(self, groups: dict[_Key, _Group], ports: PortSet, situation: Situation, piece: Piece | None) -> None:
+        judgement = judge(situation)
+        seen = situation.seen
+        address = piece.address if piece is not None else situation.check.address
+        failure = "" if judgement.verdict is Verdict.PASS or seen is None else str(seen.failure)
+        by = "" if judgement.verdict is Verdict.PASS else situation.view.by
+        key = (address, judgement, seen.state if seen is not None else None, failure, by)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = group = _Group(situation)
+        group.add(ports, situation, piece)
+
+    def _situations(self, check: Check, piece: Piece) -> Iterator[tuple[PortSet, Situation]]:
+        if piece.seen is None or piece.seen.failure is None:
+            yield piece.ports, self._situation(check, piece)
+            return
+        sources = self._addresses[check.source] | {piece.seen.local}
+        place = (piece.address, check.transport)
+        door = (check.address, check.transport)
+        alive = piece.ports & self._reached.get(place, PortSet())
+        for part, is_alive in ((alive, True), (piece.ports - alive, False)):
+            split = self._ledger.split(check.target, door, self._numbers[check.source], part, sources)
+            for ports, receipts in split:
+                yield ports, self._situation(check, piece, receipts=receipts, alive=is_alive)
+
+    def _situation(self, check: Check, piece: Piece | None, **more: object) -> Situation:
+        source, target = self._problem(check.source), self._problem(check.target)
+        known = {"seen": piece.seen, "view": piece.view} if piece is not None else {}
+        fields: dict[str, object] = {**known, **more}
+        return Situation(
+            check=check,
+            phase=self._phase,
+            source_problem=source[0] if source else None,
+            target_problem=target[0] if target else None,
+            agentless=self._agentless(check.target),
+            source_addresses=self._addresses[check.source],
+            target_addresses=self._addresses[check.target] | {piece.address if piece is not None else check.address},
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _row(self, check: Check, key: _Key, group: _Group) -> CheckResult:
+        address, judgement, state, _, _ = key
+        situation, ports = group.situation, str(group.ports)
+        return CheckResult(
+            id=check.id,
+            source=check.source,
+            target=check.target,
+            source_role=check.source_role,
+            target_role=check.target_role,
+            address=address,
+            transport=check.transport,
+            ports=ports,
+            protocol=check.protocol,
+            service=check.service,
+            matrix=check.matrix,
+            rule=check.rule,
+            also=check.also,
+            cite=check.cite,
+            expect=check.expect,
+            policy=check.policy,
+            need=check.need,
+            state=state,
+            verdict=judgement.verdict,
+            cause=judgement.cause,
+            where=judgement.where,
+            evidence=story.evidence(situation),
+            elapsed_ms=group.elapsed_ms,
+            rtt_ms=group.rtt_ms,
+            detail=story.detail(situation, judgement, self._trouble(check, judgement)),
+            advice=story.advice(situation, judgement, ports),
+        )
+
+    def _trouble(self, check: Check, judgement: Judgement) -> str:
+        if judgement.verdict is not Verdict.INCONCLUSIVE:
+            return ""
+        for host in (check.source, check.target):
+            problem = self._problem(host)
+            if problem is not None and problem[0] is judgement.cause:
+                return problem[1]
+        return "not measured: the run was interrupted" if self._interrupted else ""
+
+
+class _Group:
+    """Ports of one check with one outcome. The situation with the most attempts speaks for all."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.situation = situation
+        self.ports = PortSet()
+        self.elapsed_ms: float | None = None
+        self.rtt_ms: float | None = None
+
+    def add(self, ports: PortSet, situation: Situation, piece: Piece | None) -> None:
+        self.ports |= ports
+        if _attempts(situation.seen) > _attempts(self.situation.seen):
+            self.situation = situation
+        if piece is not None and piece.elapsed_ms is not None:
+            self.elapsed_ms = max(self.elapsed_ms or 0.0, piece.elapsed_ms)
+        if piece is not None and piece.rtt_ms is not None:
+            self.rtt_ms = piece.rtt_ms if self.rtt_ms is None else min(self.rtt_ms, piece.rtt_ms)
+
+
+def _attempts(seen: Observation | None) -> int:
+    return seen.attempts if seen is not None else 0

@@ -1,0 +1,403 @@
+"""The story of a run.
+
+    reach every agent → for each window of ports: targets open stand-ins or look, sources walk, targets close → judge
+    → report
+
+One agent that fails costs its own rows. An interruption costs what was not measured yet; what was is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from probe import __version__
+from probe.coordinator.channels import ChannelError, describe, open_channel
+from probe.coordinator.link import AgentLost, AgentRefused, Link
+from probe.coordinator.pieces import Errand, Piece
+from probe.coordinator.receipts import Ledger
+from probe.coordinator.targets import Views, Window, windows
+from probe.model.observation import PortUse
+from probe.model.result import AgentInfo, HostResult, Report, RunInfo, summarise
+from probe.model.words import Cause, Expect, Phase, Protocol
+from probe.wire.challenge import KEY_SIZE, pair_key
+from probe.wire.frames import WireError
+from probe.wire.messages import Aim, Look, Open, Results, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from probe.coordinator.selfsigned import SelfSigned
+    from probe.model.check import Check
+    from probe.model.inventory import Host
+    from probe.plan import Plan
+
+_GREETING = 30.0
+_LOOKING = 60.0
+_WALKING = 900.0
+# Of the files that an agent may open, so many are for stand-ins and so many for its own connections; the rest is for
+# its guests.
+_STAND_INS, _CONNECTIONS = 0.5, 0.2
+_WINDOW, _MOST, _PER_TARGET = 1024, 4096, 1024
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is made. `rate`: attempts a second for each source, 0 for no limit; `timeout` of a first attempt in
+    seconds.
+    """
+
+    phase: Phase = Phase.AUTO
+    seed: int = 0
+    rate: float = 0.0
+    timeout: float = 1.0
+    tls: ssl.SSLContext | None = None
+
+
+class Run:
+    """`execute` once. `progress(done, total, failing, text)` is called as it goes; `stop` ends it early with what
+    there is.
+    """
+
+    def __init__(self, plan: Plan, terms: Terms, progress: Callable[[int, int, int, str], None]) -> None:
+        self._plan = plan
+        self._terms = terms
+        self._progress = progress
+        self._id = os.urandom(8).hex()
+        self._started = datetime.now(UTC)
+        self._hosts = plan.inventory.hosts
+        self._numbers = {name: number for number, name in enumerate(self._hosts, 1)}
+        self._keys = {name: os.urandom(KEY_SIZE) for name in self._hosts}
+        self._links: dict[str, Link] = {}
+        self._problems: dict[str, str] = {}
+        self._checks: dict[str, list[Check]] = {}
+        self._pieces: dict[str, list[Piece]] = {}
+        self._ledger = Ledger()
+        self._certificate: SelfSigned | None = None
+        self._done = self._failing = self._total = 0
+        self._stopped = asyncio.Event()
+        self.interrupted = False
+
+    def stop(self) -> None:
+        self.interrupted = True
+        self._stopped.set()
+
+    async def execute(self) -> Report:
+        self._checks = {source: list(self._plan.checks(source)) for source in self._plan.sources}
+        self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
+        try:
+            if self._total:
+                work = asyncio.create_task(self._work())
+                stopped = asyncio.create_task(self._stopped.wait())
+                await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+                if not work.done():
+                    work.cancel()
+                    await asyncio.wait((work,), timeout=10)
+                if not work.cancelled() and work.done():
+                    work.result()
+        finally:
+            await self._disconnect()
+        return self._report()
+
+    async def _work(self) -> None:
+        self._progress(0, self._total, 0, "reaching agents")
+        await self._connect()
+        by_target: dict[str, list[Check]] = {}
+        for checks in self._checks.values():
+            for check in checks:
+                by_target.setdefault(check.target, []).append(check)
+        cuts = {target: windows(checks, self._capacity(target)) for target, checks in by_target.items()}
+        for number in range(max((len(cut) for cut in cuts.values()), default=0)):
+            await self._window({target: cut[number] for target, cut in cuts.items() if number < len(cut)})
+
+    # --- agents -------------------------------------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        wanted = {name for name, checks in self._checks.items() if checks}
+        wanted |= {check.target for checks in self._checks.values() for check in checks}
+        async with asyncio.TaskGroup() as group:
+            for name in wanted:
+                group.create_task(self._reach(self._hosts[name]))
+
+    async def _reach(self, host: Host) -> None:
+        if not describe(host):
+            self._problems[host.name] = "has no agent (portcheck_agent=none)"
+            return
+        link = None
+        try:
+            async with asyncio.timeout(_GREETING):
+                channel = await open_channel(host, self._terms.tls)
+            link = Link(channel, self._id)
+            self._links[host.name] = link
+            await link.greet(_GREETING)
+        except TimeoutError:
+            self._problems[host.name] = f"{describe(host)}: no connection within {_GREETING:.0f} s"
+        except (ChannelError, AgentLost) as error:
+            self._problems[host.name] = f"{describe(host)}: {error}"
+
+    def _alive(self, name: str) -> Link | None:
+        link = self._links.get(name)
+        return link if link is not None and link.hello is not None and link.lost is None else None
+
+    def _capacity(self, name: str) -> int:
+        link = self._alive(name)
+        return max(64, int(link.hello.files * _STAND_INS)) if link is not None and link.hello is not None else 1 << 20
+
+    async def _disconnect(self) -> None:
+        links = list(self._links.values())
+        if links:
+            await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=15)
+
+    # --- one window ---------------------------------------------------------------------------------------------------
+
+    async def _window(self, cut: dict[str, Window]) -> None:
+        views = {target: Views() for target in cut}
+        opened: dict[str, int] = {}
+        self._progress(
+            self._done, self._total, self._failing, "opening stand-ins" if self._opens else "looking at the targets"
+        )
+        async with asyncio.TaskGroup() as group:
+            for target, window in cut.items():
+                group.create_task(self._prepare(target, window, views[target], opened))
+        errands = {source: self._errands(source, cut, views) for source in self._checks}
+        try:
+            visitors: dict[str, set[str]] = {}
+            for source, tasks in errands.items():
+                for errand in tasks:
+                    if self._needs_walk(errand):
+                        visitors.setdefault(errand.check.target, set()).add(source)
+            async with asyncio.TaskGroup() as group:
+                for source, tasks in errands.items():
+                    group.create_task(self._walk(source, tasks, visitors))
+            async with asyncio.TaskGroup() as group:
+                for target, number in opened.items():
+                    group.create_task(self._close(target, number))
+        finally:
+            for tasks in errands.values():
+                for errand in tasks:
+                    self._pieces.setdefault(errand.check.id, []).extend(errand.finish())
+
+    @property
+    def _opens(self) -> bool:
+        return self._terms.phase is not Phase.LIVE
+
+    async def _prepare(self, target: str, window: Window, views: Views, opened: dict[str, int]) -> None:
+        link = self._alive(target)
+        if link is None:
+            return
+
+        def order(number: int) -> Look | Open:
+            if not self._opens:
+                return Look(id=number, endpoints=window.endpoints())
+            opened[target] = number
+            web = any(endpoint.web for endpoint in window.endpoints())
+            certificate = self._self_signed() if web else None
+            return Open(
+                id=number,
+                endpoints=window.endpoints(),
+                key=self._keys[target],
+                certificate=certificate.certificate_pem if certificate else b"",
+                private_key=certificate.key_pem if certificate else b"",
+            )
+
+        try:
+            views.add((await link.look(order, _LOOKING)).held)
+        except AgentRefused as error:
+            self._problems[target] = f"the agent refused to open stand-ins: {error}"
+        except AgentLost:
+            pass  # the link remembers why
+
+    def _self_signed(self) -> SelfSigned:
+        if self._certificate is None:
+            from probe.coordinator.selfsigned import make
+
+            self._certificate = make("portcheck-stand-in")
+        return self._certificate
+
+    async def _close(self, target: str, number: int) -> None:
+        link = self._alive(target)
+        if link is None:
+            return
+        try:
+            self._ledger.add(target, await link.close_stand_ins(number, _LOOKING))
+        except (AgentLost, AgentRefused, ValueError):
+            pass  # receipts are additional evidence; rows that would need them stay without a cause
+
+    # --- sources ------------------------------------------------------------------------------------------------------
+
+    def _errands(self, source: str, cut: dict[str, Window], views: dict[str, Views]) -> list[Errand]:
+        found = []
+        for check in self._checks[source]:
+            window = cut.get(check.target)
+            if window is None:
+                continue
+            place = (check.address, check.transport)
+            ports = check.ports & window.ports.get(place, check.ports - check.ports)
+            if ports:
+                found += [Errand(check, part, view) for part, view in views[check.target].split(place, ports)]
+        return found
+
+    def _needs_walk(self, errand: Errand) -> bool:
+        """Some rows are settled by the target's word alone."""
+        check, use = errand.check, errand.view.use
+        if check.same_host or use in (PortUse.DENIED, PortUse.OUTGOING):
+            return False
+        if self._terms.phase is Phase.PRE_INSTALL and check.expect is Expect.REACH:
+            if use is PortUse.LISTENER:
+                return False
+            if use is PortUse.UNKNOWN:
+                return self._agentless(check.target)
+        return True
+
+    def _agentless(self, target: str) -> bool:
+        return not describe(self._hosts[target])
+
+    async def _walk(self, source: str, errands: list[Errand], visitors: dict[str, set[str]]) -> None:
+        going = {task: errand for task, errand in enumerate(errands) if self._needs_walk(errand)}
+        idle = sum(len(errand.ports) for task, errand in enumerate(errands) if task not in going)
+        self._count(idle, 0)
+        link = self._alive(source)
+        if link is None or not going or link.hello is None:
+            self._count(sum(len(errand.ports) for errand in going.values()), 0)
+            return
+        number = self._numbers[source]
+        aims = tuple(self._aim(task, errand, number) for task, errand in going.items())
+        crowd = max(len(visitors[errand.check.target]) for errand in going.values())
+        most = max(16, min(_MOST, int(link.hello.files * _CONNECTIONS)))
+
+        def order(order_number: int) -> Walk:
+            return Walk(
+                id=order_number,
+                number=number,
+                aims=aims,
+                bind=_own_loopback(self._hosts[source]),
+                window=min(_WINDOW, most),
+                most=most,
+                per_target=max(4, _PER_TARGET // crowd),
+                rate=self._terms.rate,
+                timeout=self._terms.timeout,
+                deadline=_WALKING,
+                seed=self._terms.seed + number,
+            )
+
+        def results(part: Results) -> None:
+            for outcome in part.outcomes:
+                errand = going.get(outcome.task)
+                if errand is None:
+                    raise WireError("an outcome of a task that was not ordered")
+                settled = errand.take(outcome)
+                self._count(
+                    settled,
+                    settled if (outcome.seen.failure is None) is not (errand.check.expect is Expect.REACH) else 0,
+                )
+
+        try:
+            await link.walk(order, results, _WALKING + 60)
+        except AgentLost:
+            pass  # its rows say so
+        except AgentRefused as error:
+            self._problems[source] = f"the agent refused to walk: {error}"
+
+    def _aim(self, task: int, errand: Errand, number: int) -> Aim:
+        check = errand.check
+        stand_in = errand.view.use is PortUse.STAND_IN
+        fingerprint = (
+            self._certificate.fingerprint if self._certificate and stand_in and check.protocol is Protocol.HTTPS else ""
+        )
+        return Aim(
+            task=task,
+            target=self._numbers[check.target],
+            address=check.address,
+            ports=str(errand.ports),
+            protocol=check.protocol,
+            key=pair_key(self._keys[check.target], number) if stand_in else b"",
+            path=check.path,
+            fingerprint=fingerprint,
+        )
+
+    def _count(self, done: int, failing: int) -> None:
+        self._done += done
+        self._failing += failing
+        self._progress(self._done, self._total, self._failing, "checking")
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def problem(self, name: str) -> tuple[Cause, str] | None:
+        """Why this host's agent cannot speak; None if it can."""
+        link = self._links.get(name)
+        if link is not None and link.hello is not None:
+            if link.lost is not None and link.lost.known:
+                return Cause.AGENT_LOST, f"the agent of {name} was lost: {link.lost}"
+            if name in self._problems:
+                return Cause.AGENT_LOST, f"{name}: {self._problems[name]}"
+            return None
+        if name in self._problems:
+            return Cause.NO_AGENT, f"no agent on {name}: {self._problems[name]}"
+        return None
+
+    def _words(self, name: str) -> str:
+        """The same without the host's name, for where it stands beside."""
+        link = self._links.get(name)
+        lost = link.lost if link is not None else None
+        return self._problems.get(name) or (str(lost) if lost is not None else "")
+
+    def _report(self) -> Report:
+        from probe.coordinator.results import Results as Judged
+
+        judged = Judged(
+            phase=self._terms.phase,
+            hosts=self._hosts,
+            numbers=self._numbers,
+            ledger=self._ledger,
+            problem=self.problem,
+            agentless=self._agentless,
+            interrupted=self.interrupted,
+        )
+        rows = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)
+        checks = tuple(rows)
+        run = RunInfo(
+            id=self._id,
+            started=self._started.isoformat(timespec="milliseconds"),
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            phase=self._terms.phase,
+            matrix=self._plan.matrix.names,
+            inventory=self._plan.inventory.source,
+            seed=self._terms.seed,
+            version=__version__,
+            interrupted=self.interrupted,
+        )
+        return Report(
+            run=run,
+            summary=summarise(checks),
+            hosts=tuple(self._host(host) for host in self._hosts.values()),
+            checks=checks,
+            notes=self._plan.notes,
+        )
+
+    def _host(self, host: Host) -> HostResult:
+        link = self._links.get(host.name)
+        problem = self._words(host.name)
+        agent = None
+        if link is not None and link.hello is not None:
+            agent = AgentInfo(version=link.hello.version, capabilities=link.hello.capabilities, channel=link.channel)
+        return HostResult(
+            name=host.name,
+            addresses=host.addresses,
+            roles=self._plan.roles(host.name),
+            zone=host.zone,
+            agent=agent,
+            problem=problem,
+        )
+
+
+def _own_loopback(host: Host) -> str:
+    """A source with a loopback address shares its machine with others and must say which of them it is; elsewhere the
+    kernel chooses, as it will for the real application.
+    """
+    first = host.addresses[0] if host.addresses else ""
+    return first if first.startswith("127.") else ""
