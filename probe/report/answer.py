@@ -1,0 +1,104 @@
+"""The one question that every report answers first; headline and exit code come from here."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from probe.model.words import Phase, Verdict
+from probe.report.text import count
+
+if TYPE_CHECKING:
+    from probe.model.result import Report
+
+
+class Answer(Enum):
+    """How a run ended; the value is what its exit code is called."""
+
+    CONFORMS = "conforms"
+    DEVIATIONS = "deviations"
+    INTERRUPTED = "interrupted"
+    NOTHING = "nothing to check"
+    INCONCLUSIVE = "inconclusive"
+
+
+def answer(report: Report) -> Answer:
+    """The first that holds, so that none hides a worse one. Never `CONFORMS` where nothing was measured."""
+    if report.run.interrupted:
+        return Answer.INTERRUPTED
+    if not report.checks:
+        return Answer.NOTHING
+    if any(check.deviates for check in report.checks):
+        return Answer.DEVIATIONS
+    if any(check.unsettled for check in report.checks) or not _measured(report):
+        return Answer.INCONCLUSIVE
+    return Answer.CONFORMS
+
+
+def headline(report: Report) -> str:
+    """One line, without the run's particulars: `9 deviations in 312 checks, 2 inconclusive`."""
+    numbers = report.summary
+    checks = count(numbers.checks, "check")
+    left = f", {numbers.inconclusive:,} inconclusive" if numbers.inconclusive else ""
+    match answer(report):
+        case Answer.INTERRUPTED:
+            return f"interrupted: {checks} so far, {count(numbers.deviations, 'deviation')}{left}"
+        case Answer.NOTHING:
+            return "nothing to check: no rule of the matrix applies to these hosts"
+        case Answer.DEVIATIONS:
+            return f"{count(numbers.deviations, 'deviation')} in {checks}{left}"
+        case Answer.INCONCLUSIVE:
+            return f"inconclusive: {_unmeasured(report)}"
+        case Answer.CONFORMS:
+            return f"conforms: {_conforming(report)}"
+
+
+def verdict_sentence(report: Report) -> tuple[str, str]:
+    """The answer for a person who waits for it, and its numbers: ("Yes, you may install.", "312 checks pass.")."""
+    numbers = report.summary
+    installing = report.run.phase is Phase.PRE_INSTALL
+    match answer(report):
+        case Answer.INTERRUPTED:
+            measured = f"{count(numbers.checks, 'check')} made, {numbers.deviations:,} of them deviate"
+            return "Not known: the run was interrupted.", f"This report is partial: {measured}."
+        case Answer.NOTHING:
+            return "Not known: there was nothing to check.", "No rule of the matrix applies to these hosts."
+        case Answer.DEVIATIONS:
+            verb = "deviates" if numbers.deviations == 1 else "deviate"
+            left = f" {numbers.inconclusive:,} could not be measured." if numbers.inconclusive else ""
+            said = "No, do not install yet." if installing else "No, the network does not conform."
+            return said, f"{numbers.deviations:,} of {count(numbers.checks, 'check')} {verb}.{left}"
+        case Answer.INCONCLUSIVE:
+            said = "Not known yet whether you may install." if installing else "Not known whether the network conforms."
+            return said, _unmeasured(report).capitalize() + "."
+        case Answer.CONFORMS:
+            said = "Yes, you may install." if installing else "Yes, the network conforms."
+            every = "All " if numbers.passed == numbers.checks > 1 else ""
+            return said, f"{every}{_conforming(report)}."
+
+
+def _measured(report: Report) -> bool:
+    return any(check.verdict is not Verdict.INCONCLUSIVE for check in report.checks)
+
+
+def _unmeasured(report: Report) -> str:
+    numbers = report.summary
+    if not _measured(report):
+        return (
+            f"none of {count(numbers.checks, 'check')} could be measured"
+            if numbers.checks > 1
+            else "the only check could not be measured"
+        )
+    return f"{numbers.inconclusive:,} of {count(numbers.checks, 'check')} could not be measured, none deviates"
+
+
+def _conforming(report: Report) -> str:
+    numbers = report.summary
+    if numbers.passed == numbers.checks:
+        return f"{count(numbers.checks, 'check')} pass" + ("es" if numbers.checks == 1 else "")
+    # What is inconclusive here counts as advice too: it was not required.
+    advice = numbers.advice - numbers.inconclusive
+    parts = [f"{numbers.passed:,} of {count(numbers.checks, 'check')} pass"]
+    parts += [f"{advice:,} with advice"] if advice > 0 else []
+    parts += [f"{numbers.inconclusive:,} not required and not measured"] if numbers.inconclusive else []
+    return ", ".join(parts)

@@ -1,0 +1,67 @@
+"""Where a report goes: a file that is either whole or not there, or stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from probe.errors import UserError
+from probe.text import printable
+
+
+def write(path: str | Path, data: bytes | str) -> None:
+    """Write `data` (text as UTF-8) to a file, through a temporary file beside it, or to stdout where `path` is `-`.
+
+    Raises UserError where it cannot be written; the file is then as it was before.
+    """
+    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    if str(path) == "-":
+        _to_stdout(content)
+        return
+    file = Path(path)
+    shown = printable(str(path))
+    try:
+        if file.is_dir():
+            raise UserError(
+                f"{shown}: is a directory\n  hint: name a file in it, such as {shown.rstrip('/')}/report.html"
+            )
+        # A device or a pipe (/dev/stdout, a process substitution) cannot be replaced; it is written to.
+        if file.exists() and not file.is_file():
+            file.write_bytes(content)
+            return
+        _replace(file.resolve(), content)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"{shown}: cannot be written: {reason}\n  hint: choose a file in a folder that you may write to"
+        ) from error
+
+
+def _to_stdout(content: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # An existing file keeps its mode; a new one gets what the umask says, not the private mode of a temporary file.
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    # The system tells the mask only to who sets it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,153 @@
+"""The JUnit report: one test case for each planned check, so that names hold while outcomes change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from probe.model.ports import PortError, PortSet
+from probe.model.words import Verdict
+from probe.report import wording
+from probe.report.answer import Answer, answer, headline
+from probe.report.findings import weight
+from probe.report.text import name, sentence
+from probe.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from probe.model.result import CheckResult, Report
+
+_LONGEST = 4000
+_NAME = 255  # a host name's greatest length: two names cut to the same text would be one test
+
+
+def render(report: Report) -> bytes:
+    """UTF-8 XML: a suite for each matrix, a case for each planned check. Of several outcomes the worst counts."""
+    suites: defaultdict[str, list[ET.Element]] = defaultdict(list)
+    for rows in _planned(report.checks):
+        suites[rows[0].matrix].append(_case(rows, several_addresses=len({row.address for row in rows}) > 1))
+    run = _run_case(report)
+    if run is not None:
+        suites["run"].append(run)
+    root = ET.Element(
+        "testsuites", {"name": "portcheck"} | _counts([case for cases in suites.values() for case in cases])
+    )
+    for matrix, cases in suites.items():
+        suite = ET.SubElement(root, "testsuite", {"name": f"portcheck.{_text(name(matrix))}"} | _counts(cases))
+        suite.set("time", f"{_seconds(report):.3f}")
+        suite.set("timestamp", _text(report.run.started))
+        properties = ET.SubElement(suite, "properties")
+        for key, value in _facts(report):
+            ET.SubElement(properties, "property", {"name": key, "value": _text(value)})
+        suite.extend(cases)
+    ET.indent(root, " ")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode").encode() + b"\n"
+
+
+def _planned(checks: Iterable[CheckResult]) -> Iterable[list[CheckResult]]:
+    """The rows of each check as it was planned."""
+    groups: defaultdict[str, list[CheckResult]] = defaultdict(list)
+    for check in checks:
+        groups[check.id].append(check)
+    return groups.values()
+
+
+def _case(rows: Sequence[CheckResult], *, several_addresses: bool) -> ET.Element:
+    worst = max(rows, key=weight)
+    place = ".".join(name(part, _NAME) for part in (worst.matrix, worst.source_role, worst.target_role))
+    spent = sum(row.elapsed_ms or 0 for row in rows) / 1000
+    pair = f"{name(worst.source, _NAME)} -> {name(worst.target, _NAME)}"
+    named = f"{pair} {name(worst.service)} {worst.transport}/{_ports(rows)}"
+    case = ET.Element(
+        "testcase", {"classname": _text(f"portcheck.{place}"), "name": _text(named), "time": f"{spent:.3f}"}
+    )
+    told = [row for row in rows if row.verdict is not Verdict.PASS]
+    if not told:
+        return case
+    body = "\n\n".join(_story(row, several_addresses) for row in told)
+    if worst.deviates:
+        # Consumers sort failures by type: the verdict, so that what is blocked is told from what is exposed.
+        _add(case, "failure", worst.verdict, _message(worst), body)
+    elif any(row.unsettled for row in rows):
+        _add(case, "error", Verdict.INCONCLUSIVE, _message(worst), body)
+    else:
+        ET.SubElement(case, "system-out").text = _text(f"advice, does not fail the run: {_message(worst)}\n\n{body}")
+    return case
+
+
+def _add(case: ET.Element, tag: str, kind: str, message: str, body: str) -> None:
+    ET.SubElement(case, tag, {"type": _text(kind), "message": _text(message)}).text = _text(body)
+
+
+def _run_case(report: Report) -> ET.Element | None:
+    """A case that errs for a run that must not look green although no check of its own says so."""
+    said = answer(report)
+    incomplete = said in (Answer.INTERRUPTED, Answer.NOTHING)
+    if not incomplete and not (said is Answer.INCONCLUSIVE and not any(check.unsettled for check in report.checks)):
+        return None
+    case = ET.Element("testcase", {"classname": "portcheck.run", "name": "the run is complete", "time": "0.000"})
+    _add(case, "error", said.value, headline(report), headline(report))
+    return case
+
+
+def _message(check: CheckResult) -> str:
+    """`network: no answer, and nothing arrived`."""
+    return ": ".join(part for part in (check.cause or "", sentence(check.detail)) if part) or check.verdict
+
+
+def _story(check: CheckResult, several_addresses: bool) -> str:
+    address = f" at {name(check.address)}" if several_addresses or check.address != check.target else ""
+    lines = [
+        f"{wording.verdict(check)}",
+        f"check: {check.id} ({name(check.rule)})",
+        f"expected: {check.expect} {check.transport} {name(check.ports)}{address}",
+        f"seen: {wording.seen(check)}",
+        *(f"{name(piece.at)}: {sentence(piece.what)}" for piece in check.evidence),
+    ]
+    place = wording.where(check.where)
+    lines += [f"where: {place}"] if place else []
+    lines += [f"what to do: {sentence(check.advice)}"] if check.advice else []
+    return "\n".join(lines)
+
+
+def _ports(rows: Iterable[CheckResult]) -> str:
+    """The ports as planned: those of all rows together, however the outcomes split them."""
+    try:
+        return str(PortSet(piece for row in rows for piece in PortSet.parse(row.ports).ranges))
+    except PortError:
+        return name(",".join(sorted({row.ports for row in rows})))
+
+
+def _counts(cases: Iterable[ET.Element]) -> dict[str, str]:
+    every = list(cases)
+    failures = sum(case.find("failure") is not None for case in every)
+    errors = sum(case.find("error") is not None for case in every)
+    return {"tests": str(len(every)), "failures": str(failures), "errors": str(errors), "skipped": "0"}
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    run = report.run
+    return [
+        ("phase", run.phase),
+        ("inventory", run.inventory),
+        ("seed", str(run.seed)),
+        ("version", run.version),
+        ("run", run.id),
+    ]
+
+
+def _seconds(report: Report) -> float:
+    """Wall time of the run, 0 where its times say nothing."""
+    try:
+        spent = datetime.fromisoformat(report.run.finished) - datetime.fromisoformat(report.run.started)
+    except (ValueError, TypeError):
+        return 0.0
+    return max(spent.total_seconds(), 0.0)
+
+
+def _text(value: str) -> str:
+    """Bounded; what XML cannot hold (controls, surrogates, non-characters) is shown escaped. Line feeds stay."""
+    return "\n".join(printable(line) for line in value[:_LONGEST].split("\n"))

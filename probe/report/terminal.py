@@ -1,0 +1,177 @@
+"""The report on a terminal: the answer, an overview by role, then what is wrong and what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from probe.model.words import Verdict
+from probe.report.answer import Answer, answer, headline
+from probe.report.findings import Finding, Sight, Weight, failed_hosts, findings, overview, ways
+from probe.report.overview import tables
+from probe.report.text import count, listed, name, percent, sentence
+from probe.report.wording import SYMBOLS, WEIGHTS, expected, hosts, seen, target, title, verdict, where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from probe.model.result import Report
+
+_STYLES = {
+    Weight.DEVIATION: "31;1",
+    Weight.INCONCLUSIVE: "35",
+    Weight.ADVICE: "33",
+    Weight.PASS: "32",
+    Weight.NOTHING: "2",
+}
+_ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
+_LABEL = 10  # columns of a field's label, the gap included
+_EVIDENCE = 240
+_MOST_FINDINGS, _MOST_LINES, _MOST_SIGHTS, _MOST_NOTES, _MOST_ADVICE = 40, 8, 3, 20, 6
+
+
+def render(report: Report, *, width: int, color: bool) -> str:
+    """The report as text that ends in a line feed. `width` in columns; below 40 it is taken as 40."""
+    return _Page(report, max(width, 40), color).text()
+
+
+class _Page:
+    """The parts of the page in their order; each yields lines."""
+
+    def __init__(self, report: Report, width: int, color: bool) -> None:
+        self.report, self.width, self.color = report, width, color
+        self.findings = findings(report)
+
+    def text(self) -> str:
+        told = [finding for finding in self.findings if not finding.side_note]
+        noted = [finding for finding in self.findings if finding.side_note]
+        blocks = [self.answer(), self.overview()]
+        blocks += [self.finding(number, one) for number, one in enumerate(told[:_MOST_FINDINGS], 1)]
+        if len(told) > _MOST_FINDINGS:
+            blocks.append(
+                iter([f"… and {count(len(told) - _MOST_FINDINGS, 'more finding')}: --json F or --html F tells each"])
+            )
+        blocks += [self.side_notes(noted), self.hosts(), self.notes()]
+        whole = [list(block) for block in blocks]
+        return "\n\n".join("\n".join(lines) for lines in whole if lines) + "\n"
+
+    def answer(self) -> Iterator[str]:
+        run, numbers = self.report.run, self.report.summary
+        matrices = ", ".join(name(matrix) for matrix in run.matrix) or "no matrix"
+        particulars = f"({run.phase}, {matrices}, {count(len(self.report.hosts), 'host')})"
+        style = _STYLES[_ANSWERS.get(answer(self.report), Weight.INCONCLUSIVE)]
+        first, *rest = textwrap.wrap(f"{headline(self.report)} {particulars}", self.width)
+        yield self.styled(first, f"{style};1")
+        yield from rest
+        counts = {verdict: getattr(numbers, "passed" if verdict is Verdict.PASS else verdict) for verdict in Verdict}
+        said = [f"{number:,} {verdict}" for verdict, number in counts.items() if number]
+        if numbers.inconclusive:
+            said.append(f"{percent(numbers.coverage)} measured")
+        yield from self.wrapped(" · ".join(said))
+
+    def overview(self) -> Iterator[str]:
+        cells = overview(self.report)
+        if not cells:
+            return
+        yield self.heading("Overview: from the role of the row to the role of the column")
+        worst = {pair: max(weights) for pair, weights in cells.items()}
+        yield from tables(
+            worst, self.width, {weight: self.styled(SYMBOLS[weight], _STYLES[weight]) for weight in Weight}
+        )
+        legend = "   ".join(f"{SYMBOLS[weight]} {WEIGHTS[weight]}" for weight in reversed(Weight))
+        yield from self.wrapped(legend, "  ")
+
+    def finding(self, number: int, finding: Finding) -> Iterator[str]:
+        if number == 1:
+            yield self.heading("Findings")
+        symbol = self.styled(SYMBOLS[finding.weight], _STYLES[finding.weight])
+        head = f"{number}. {title(finding)}"
+        lines = textwrap.wrap(head, self.width - 4, break_on_hyphens=False) or [head]
+        yield f"{symbol} {self.styled(lines[0], '1')}"
+        yield from (f"  {self.styled(line, '1')}" for line in lines[1:])
+        yield from self.field("verdict", verdict(finding.example))
+        yield from self.field("expected", expected(finding))
+        if finding.about_hosts:
+            yield from self.field("who", hosts(finding))
+        for sight in finding.sights[:_MOST_SIGHTS]:
+            yield from self.sight(finding, sight)
+        hidden = finding.sights[_MOST_SIGHTS:]
+        if hidden:
+            rows = count(sum(len(sight.members) for sight in hidden), "more check")
+            yield from self.field("also", f"{rows} that saw something else again: --json or --html tell each")
+
+    def sight(self, finding: Finding, sight: Sight) -> Iterator[str]:
+        one = sight.example
+        if not finding.about_hosts:
+            rows = [way.text() for way in ways(sight.members)]
+            yield from self.field("who", *_cut(rows, _MOST_LINES))
+        yield from self.field("seen", seen(one, _EVIDENCE))
+        evidence = [f"{name(piece.at)}: {sentence(piece.what, _EVIDENCE)}" for piece in one.evidence]
+        if evidence and len(sight.members) > 1 and not finding.about_hosts:
+            evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
+        yield from self.field("evidence", *_cut(evidence, 6))
+        yield from self.field("where", where(one.where))
+        yield from self.field("do", sentence(one.advice))
+
+    def side_notes(self, noted: Sequence[Finding]) -> Iterator[str]:
+        if not noted:
+            return
+        total = sum(len(finding.members) for finding in noted)
+        yield self.heading(f"Advice: {count(total, 'way')} open that no flow allows")
+        for finding in noted[:_MOST_ADVICE]:
+            roles = listed(sorted({name(check.source_role) for check in finding.members}), 4)
+            one = finding.example
+            rows = f"{count(len(finding.members), 'check')} ({one.cause})"
+            line = f"{target(one)} {one.transport} {name(one.ports, 40)}, from {roles}: {rows}"
+            yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], _STYLES[Weight.ADVICE])} ")
+        if len(noted) > _MOST_ADVICE:
+            yield f"  … and {count(len(noted) - _MOST_ADVICE, 'more service')}"
+        yield from self.wrapped(
+            "They do not move the exit code; --strict makes them count. --json F or --html F lists each.", "  ", "  "
+        )
+
+    def hosts(self) -> Iterator[str]:
+        failed = failed_hosts(self.report)
+        if not failed:
+            return
+        yield self.heading(f"Hosts whose agent failed: {len(failed):,} of {len(self.report.hosts):,}")
+        for host, problem in failed[:_MOST_NOTES]:
+            yield from self.wrapped(f"{name(host)}: {sentence(problem)}", "    ", "  ")
+        if len(failed) > _MOST_NOTES:
+            yield f"  … and {len(failed) - _MOST_NOTES:,} more"
+
+    def notes(self) -> Iterator[str]:
+        notes = self.report.notes
+        if not notes:
+            return
+        yield self.heading("Notes")
+        for note in _cut([sentence(note) for note in notes], _MOST_NOTES):
+            yield from self.wrapped(note, "  ", "- ")
+
+    def field(self, label: str, *values: str) -> Iterator[str]:
+        """A label and its values, each wrapped beside it."""
+        margin = " " * (_LABEL + 4)
+        for place, value in enumerate(value for value in values if value):
+            shown = label if place == 0 else ""
+            first, *rest = textwrap.wrap(value, self.width - len(margin), break_on_hyphens=False) or [""]
+            yield f"    {self.styled(f'{shown:<{_LABEL}}', '2')}{first}"
+            yield from (f"{margin}{line}" for line in rest)
+
+    def heading(self, text: str) -> str:
+        return self.styled("\n".join(textwrap.wrap(text, self.width)), "1")
+
+    def wrapped(self, text: str, later: str = "", first: str | None = None) -> Iterator[str]:
+        """Lines that fit, `later` before each. `first`, before the first, takes as many columns, but may be styled."""
+        room = self.width - len(later)
+        for place, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False)):
+            yield (later if first is None or place else first) + line
+
+    def styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self.color and text.strip() else text
+
+
+def _cut(lines: Iterable[str], limit: int) -> list[str]:
+    every = list(lines)
+    if len(every) <= limit + 1:
+        return every
+    return [*every[:limit], f"… and {len(every) - limit:,} more"]

@@ -1,0 +1,142 @@
+"""The sentences about a finding, the same in every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.model.words import Cause, Expect, Need
+from probe.report.findings import Weight
+from probe.report.text import SENTENCE, count, folded, listed, name, sentence
+
+if TYPE_CHECKING:
+    from probe.model.result import CheckResult, Where
+    from probe.report.findings import Finding
+
+WEIGHTS = {
+    Weight.DEVIATION: "deviation",
+    Weight.INCONCLUSIVE: "inconclusive",
+    Weight.ADVICE: "advice",
+    Weight.PASS: "pass",
+    Weight.NOTHING: "nothing to check",
+}
+SYMBOLS = {
+    Weight.DEVIATION: "✗",
+    Weight.INCONCLUSIVE: "?",
+    Weight.ADVICE: "!",
+    Weight.PASS: "✓",
+    Weight.NOTHING: "·",
+}
+# A cause in words. The list is closed: a test holds it complete.
+CAUSES = {
+    Cause.SOURCE_FIREWALL: "by the source's own firewall",
+    Cause.NO_ROUTE: "the source has no route",
+    Cause.NETWORK: "by a device on the way",
+    Cause.TARGET_FIREWALL: "by the target's own firewall",
+    Cause.RETURN_PATH: "the answer is lost on the way back",
+    Cause.PAYLOAD: "connects, but no data passes",
+    Cause.MTU: "large data does not pass",
+    Cause.NOT_LISTENING: "nothing listens",
+    Cause.BOUND_ELSEWHERE: "listens on another address only",
+    Cause.OVERLOAD: "the accept queue is full",
+    Cause.PORT_TAKEN: "something else listens there already",
+    Cause.WRONG_SERVICE: "another service answers",
+    Cause.TLS: "TLS fails",
+    Cause.HTTP_STATUS: "unexpected HTTP status",
+    Cause.UNHEALTHY: "the service says that it is unhealthy",
+    Cause.INTERCEPTED: "something answers in the target's place",
+    Cause.DNS: "the name leads elsewhere",
+    Cause.LISTENING: "a service answers",
+    Cause.STAND_IN: "the way is open",
+    Cause.NO_AGENT: "no agent",
+    Cause.AGENT_LOST: "an agent was lost",
+    Cause.RESOURCES: "a local limit was in the way",
+    Cause.CONFLICTING_EVIDENCE: "the evidence contradicts itself",
+    Cause.TIMEOUT: "not measured in time",
+}
+
+
+def tally(worth: Weight, number: int) -> str:
+    """`3 deviations`, `1 pass`."""
+    return f"{number:,} {WEIGHTS[worth]}{'s' if worth is Weight.DEVIATION and number != 1 else ''}"
+
+
+def target(check: CheckResult) -> str:
+    """The service as the matrix calls it, with its role where that adds something: `postgresql on db`."""
+    role, service = name(check.target_role), name(check.service)
+    return service if role in service else f"{service} on {role}"
+
+
+def title(finding: Finding) -> str:
+    """Who to whom, in one line: `controller, services → redis`."""
+    if finding.about_hosts:
+        return f"{count(len(finding.members), 'check')} not measured"
+    sources = listed(sorted({name(check.source_role) for check in finding.members}), 4)
+    return f"{sources} → {target(finding.example)}"
+
+
+def verdict(check: CheckResult) -> str:
+    """`blocked · network: by a device on the way`."""
+    return f"{check.verdict} · {why(check)}" if check.cause else check.verdict
+
+
+def why(check: CheckResult) -> str:
+    """`network: by a device on the way`; where nothing proves a cause, says so."""
+    return f"{check.cause}: {CAUSES[check.cause]}" if check.cause else "no cause is proven"
+
+
+def expected(finding: Finding) -> str:
+    """What the matrix asks of these rows, and where it says so."""
+    one = finding.example
+    if finding.about_hosts:
+        reach = sum(check.expect is Expect.REACH for check in finding.members)
+        return f"{reach:,} to be reachable, {len(finding.members) - reach:,} not to be"
+    transport, protocol = str(one.transport), str(one.protocol)
+    what = f"{transport} {ports(finding)}" + (f" ({protocol})" if protocol != transport else "")
+    if one.expect is Expect.BLOCK:
+        return f"{what} must not be reachable: no flow allows it ({rules(finding)})"
+    demand = "must be reachable" if one.need is Need.REQUIRED else f"should be reachable ({one.need})"
+    return f"{what} {demand} ({rules(finding)})"
+
+
+def rules(finding: Finding) -> str:
+    """`aiware flows[3], flows[7], cites ports`."""
+    rows = sorted({name(rule) for check in finding.members for rule in (check.rule, *check.also)})
+    cites = sorted({name(check.cite) for check in finding.members if check.cite})
+    said = f"{name(finding.example.matrix)} {listed(rows, 4)}"
+    return f"{said}, cites {listed(cites, 3)}" if cites else said
+
+
+def ports(finding: Finding, limit: int = 80) -> str:
+    """All ports of the finding's rows, each once."""
+    distinct = sorted({check.ports for check in finding.members}, key=_first)
+    return name(",".join(distinct), limit)
+
+
+def _first(text: str) -> tuple[int, str]:
+    digits = text.partition("-")[0].partition(",")[0]
+    return (int(digits) if digits.isdecimal() else 0, text)
+
+
+def seen(check: CheckResult, limit: int = SENTENCE) -> str:
+    """The state as the source saw it, and what more is known."""
+    detail = sentence(check.detail, limit)
+    return ": ".join(part for part in (str(check.state or ""), detail) if part) or "not measured"
+
+
+def where(place: Where | None) -> str:
+    """`rejected by 10.0.0.254, hop 1`; empty where nothing is known."""
+    if place is None or (place.address is None and place.hop is None):
+        return ""
+    if place.hop == 0:
+        return "on the source itself"
+    device = name(place.address) if place.address else "a device without a known address"
+    hop = "" if place.hop is None else f", hop {place.hop}"
+    if place.side == "after":
+        return f"after {device}{hop} (the last device known to have passed it on)"
+    return f"rejected by {device}{hop}"
+
+
+def hosts(finding: Finding) -> str:
+    """For a finding about agents: how many rows and hosts it touches."""
+    touched = {check.source for check in finding.members} | {check.target for check in finding.members}
+    return f"{count(len(finding.members), 'check')} between {listed(folded(touched))}"

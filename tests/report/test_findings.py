@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from probe.model.result import Evidence
+from probe.model.words import Cause, Verdict
+from probe.report.findings import Weight, findings, overview, ways, weight
+from probe.report.wording import CAUSES, where
+
+if TYPE_CHECKING:
+    from probe.model.result import Report
+
+
+def test_each_row_that_is_no_pass_is_in_one_finding(one: Report) -> None:
+    told = [check for finding in findings(one) for check in finding.members]
+    assert sorted(map(id, told)) == sorted(id(check) for check in one.checks if check.verdict is not Verdict.PASS)
+    for finding in findings(one):
+        seen = [check for sight in finding.sights for check in sight.members]
+        assert sorted(map(id, seen)) == sorted(map(id, finding.members))
+
+
+def test_the_worst_comes_first(rich: Report) -> None:
+    weights = [finding.weight for finding in findings(rich)]
+    assert weights == sorted(weights, reverse=True)
+    assert set(weights) == {Weight.DEVIATION, Weight.INCONCLUSIVE, Weight.ADVICE}
+
+
+def test_two_hundred_equal_rows_are_one_finding_with_one_sight(example: Any) -> None:
+    row = example.exposed("laptop", "redis-1", "redis", "outside")
+    rows = []
+    for number in range(200):
+        seen = Evidence(at="source", what=f"answered pc-{number} (10.0.0.{number}) after {number / 10} ms")
+        rows.append(msgspec.structs.replace(row, source=f"pc-{number}", evidence=(seen,)))
+    (finding,) = findings(example.report(rows))
+    assert len(finding.members) == 200
+    assert len(finding.sights) == 1
+    assert [way.text() for way in ways(finding.members)] == ["pc-[0:199] → redis-1 (10.20.0.40)  tcp 6379"]
+
+
+def test_rows_that_saw_different_things_are_told_apart(example: Any) -> None:
+    rows = [
+        example.exposed("laptop", "redis-1", "redis", "outside", evidence=(Evidence(at="source", what=what),))
+        for what in ("answered by nginx", "answered by sshd")
+    ]
+    (finding,) = findings(example.report(rows))
+    assert len(finding.sights) == 2
+
+
+def test_a_lost_agent_is_one_finding_over_all_services(rich: Report) -> None:
+    (finding,) = [finding for finding in findings(rich) if finding.example.cause is Cause.AGENT_LOST]
+    assert len({check.service for check in finding.members}) > 1
+    assert finding.about_hosts
+
+
+def test_advisory_and_inconclusive_stays_inconclusive(examples: dict[str, Report]) -> None:
+    (check,) = examples["unmeasured"].checks
+    assert weight(check) is Weight.INCONCLUSIVE
+
+
+def test_a_host_that_is_asked_by_itself_is_told_as_such(rich: Report) -> None:
+    (check,) = [check for check in rich.checks if check.source == check.target]
+    assert [way.text() for way in ways([check])] == ["db-1 (10.20.0.30) to itself  tcp 5432"]
+
+
+def test_ways_keep_every_pair(rich: Report) -> None:
+    pairs = {
+        (source, target, address, way.ports)
+        for way in ways(rich.checks)
+        for target, address in way.targets
+        for source in (way.sources or (target,))
+    }
+    assert pairs >= {(row.source, row.target, row.address, row.ports) for row in rich.checks}
+
+
+def test_the_overview_counts_every_row(rich: Report) -> None:
+    assert sum(number for weights in overview(rich).values() for number in weights.values()) == len(rich.checks)
+    assert max(overview(rich)["services", "redis"]) is Weight.DEVIATION
+
+
+def test_every_cause_has_its_words() -> None:
+    assert CAUSES.keys() == set(Cause)
+
+
+def test_where(rich: Report) -> None:
+    told = {where(check.where) for check in rich.checks}
+    assert told == {
+        "",
+        "after 10.20.0.254, hop 1 (the last device known to have passed it on)",
+        "after fd00:20::fe, hop 2 (the last device known to have passed it on)",
+        "rejected by 10.20.0.30, hop 2",
+    }

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from probe.model.result import Evidence, HostResult, Report
+from probe.report import html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVIL = "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`{{7*7}}&amp;\x1b[31m\x00\u202e\ud800"
+_VOID = {"meta", "input", "br", "img", "link"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, with what is open at its end."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.inline: dict[str, str] = {}
+        self.words: list[str] = []
+        self.feed(data.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in {"style", "script"}:
+            self.inline[self.open[-1]] = data
+        else:
+            self.words.append(data)
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for name, attributes in self.elements if name == tag)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page(report: Report) -> Page:
+    return Page(html.render(report))
+
+
+def test_every_element_is_closed(one: Report) -> None:
+    assert page(one).open == []
+
+
+def test_nothing_is_asked_of_any_network(one: Report) -> None:
+    for tag, attributes in page(one).elements:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base", "form", "audio", "video"}
+        assert not {"src", "srcset", "style", "action"} & attributes.keys()
+        assert not any(key.startswith("on") for key in attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+    assert not re.search(r"url\(|@import|https?:", (page(one).inline["style"] + page(one).inline["script"]))
+
+
+def test_the_policy_allows_exactly_our_own_style_and_script(rich: Report) -> None:
+    found = page(rich)
+    policy = next(meta["content"] for meta in found.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    digests = {
+        tag: "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+        for tag, text in found.inline.items()
+    }
+    assert policy == (
+        f"default-src 'none'; style-src {digests['style']}; script-src {digests['script']}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_links_lead_somewhere(one: Report) -> None:
+    found = page(one)
+    places = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
+    assert {(link["href"] or "")[1:] for link in found.all("a")} <= places
+
+
+def test_the_first_screen_answers(rich: Report) -> None:
+    assert "No, do not install yet. 7 of 42 checks deviate. 5 could not be measured." in page(rich).text
+
+
+def test_a_finding_is_told_with_evidence_from_both_ends(rich: Report) -> None:
+    text = page(rich).text
+    for part in (
+        "controller, services → redis",
+        "source no answer to 3 SYN in 0.9 s, from fresh ports",
+        "target the stand-in was open on 10.20.0.40:6379",
+        "Where after 10.20.0.254, hop 1",
+        "What to do Ask who runs what is behind 10.20.0.254",
+    ):
+        assert part in text
+
+
+def test_every_check_is_in_the_page(rich: Report) -> None:
+    text = page(rich).text
+    assert text.count(" to itself") <= 1
+    for check in rich.checks:
+        assert check.service in text
+        assert check.ports in text
+
+
+def test_tables_have_headers_and_meaning_without_colour(rich: Report) -> None:
+    found = page(rich)
+    assert all(cell.get("scope") in {"col", "row"} for cell in found.all("th"))
+    for symbol in ("✗ deviation", "? inconclusive", "! advice", "✓ pass", "· nothing to check"):
+        assert symbol in found.text
+
+
+def hostile(report: Report) -> Report:
+    """The report with everything that comes from files or the network replaced by what an attacker would put there."""
+    check_fields = (
+        "source",
+        "target",
+        "source_role",
+        "target_role",
+        "address",
+        "service",
+        "matrix",
+        "rule",
+        "cite",
+        "detail",
+        "advice",
+        "ports",
+    )
+    checks = tuple(
+        msgspec.structs.replace(
+            check, **dict.fromkeys(check_fields, EVIL), evidence=(Evidence(at=EVIL, what=EVIL * 300),), also=(EVIL,)
+        )
+        for check in report.checks
+    )
+    hosts = tuple(HostResult(name=EVIL, addresses=(EVIL,), roles=(EVIL,), problem=EVIL) for _ in report.hosts)
+    run = msgspec.structs.replace(report.run, id=EVIL, started=EVIL, inventory=EVIL, matrix=(EVIL,), version=EVIL)
+    return msgspec.structs.replace(report, run=run, checks=checks, hosts=hosts, notes=(EVIL,))
+
+
+def test_hostile_strings_are_text_and_nothing_else(rich: Report) -> None:
+    found = page(hostile(rich))
+    assert found.open == []
+    assert sum(1 for _ in found.all("script")) == 1
+    assert not list(found.all("img"))
+    assert "{{7*7}}" in found.text
+    assert r"\x1b[31m\x00\u202e\ud800" in found.text
+    raw = html.render(hostile(rich)).decode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", raw)
+
+
+def test_a_huge_value_is_cut(rich: Report) -> None:
+    assert len(html.render(hostile(rich))) < 1_000_000
+
+
+def test_many_rows_are_quick_and_the_file_stays_small(example: Any) -> None:
+    report = example.large()
+    started = time.perf_counter()
+    data = html.render(report)
+    assert time.perf_counter() - started < 5
+    assert len(data) < 5_000_000
+
+
+@pytest.mark.parametrize("part", ["@media print", "prefers-color-scheme: dark", "max-width: 40rem"])
+def test_paper_dark_and_phone_are_thought_of(rich: Report, part: str) -> None:
+    assert part in page(rich).inline["style"]

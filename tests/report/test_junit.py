@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+
+from probe.report import junit
+
+if TYPE_CHECKING:
+    from probe.model.result import Report
+
+
+def parsed(report: Report) -> ET.Element:
+    return ET.fromstring(junit.render(report))
+
+
+def test_well_formed_with_true_counts(one: Report) -> None:
+    root = parsed(one)
+    cases = root.findall("testsuite/testcase")
+    assert int(root.get("tests", "")) == len(cases) >= 1
+    assert int(root.get("failures", "")) == sum(case.find("failure") is not None for case in cases)
+    assert int(root.get("errors", "")) == sum(case.find("error") is not None for case in cases)
+
+
+def test_each_case_is_named_once(one: Report) -> None:
+    names = [(case.get("classname"), case.get("name")) for case in parsed(one).findall("testsuite/testcase")]
+    assert len(names) == len(set(names))
+
+
+def test_only_a_conforming_run_is_green(one: Report) -> None:
+    from probe.cli.exitcodes import Exit, exit_for
+
+    root = parsed(one)
+    red = root.get("failures") != "0" or root.get("errors") != "0"
+    assert red == (exit_for(one) is not Exit.CONFORMS)
+
+
+def _case(report: Report, name: str) -> ET.Element:
+    (case,) = [case for case in parsed(report).iter("testcase") if case.get("name") == name]
+    return case
+
+
+def test_a_deviation_is_a_failure_with_its_verdict(rich: Report) -> None:
+    case = _case(rich, "svc-1 -> redis-1 redis tcp/6379")
+    assert case.get("classname") == "portcheck.aiware.services.redis"
+    (failure,) = case.findall("failure")
+    assert failure.get("type") == "blocked"
+    assert failure.get("message") == "network: no answer, and nothing arrived"
+    for part in (
+        "source: no answer to 3 SYN",
+        "target: the stand-in was open",
+        "where: after 10.20.0.254",
+        "what to do: Ask",
+    ):
+        assert part in (failure.text or "")
+
+
+def test_inconclusive_is_an_error(rich: Report) -> None:
+    case = _case(rich, "engine-3 -> ctrl-1 controller-api tcp/9000")
+    assert [child.tag for child in case] == ["error"]
+
+
+@pytest.mark.parametrize("name", ["auto-1 -> redis-1 redis tcp/6379", "svc-1 -> ctrl-1 controller-metrics tcp/8001"])
+def test_advice_passes_with_a_note(rich: Report, name: str) -> None:
+    case = _case(rich, name)
+    assert [child.tag for child in case] == ["system-out"]
+    assert "advice" in (case[0].text or "")
+
+
+def test_a_range_with_a_hole_keeps_the_name_of_the_whole_range(rich: Report) -> None:
+    case = _case(rich, "ctrl-1 -> auto-1 automate-studio tcp/5000-6000")
+    (failure,) = case.findall("failure")
+    assert "tcp 5500-5509" in (failure.text or "")
+
+
+def test_what_xml_cannot_hold_is_not_in_it(rich: Report) -> None:
+    evil = "".join(map(chr, [*range(32), 0x7F, 0x85, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF, 0x1FFFE])) + "]]><failure>&'\""
+    checks = tuple(
+        msgspec.structs.replace(
+            check, source=evil, source_role=evil, detail=evil, service=evil, matrix=evil, advice=evil
+        )
+        for check in rich.checks
+    )
+    run = msgspec.structs.replace(rich.run, inventory=evil, finished=evil)
+    root = parsed(msgspec.structs.replace(rich, checks=checks, run=run))
+    assert int(root.get("failures", "")) == sum(1 for _ in root.iter("failure")) == 7
+
+
+def test_many_rows_are_quick(example: Any) -> None:
+    report = example.large()
+    started = time.perf_counter()
+    junit.render(report)
+    assert time.perf_counter() - started < 5
