@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
     from probe.probes.feed import Feed
     from probe.probes.tcp import Dialler
+
+log = logging.getLogger("portcheck.agent")
 
 # Plain TCP goes through the connect engine; these are coroutines, imported when first needed: aiohttp costs 0.3 s and
 # 27 MB.
@@ -140,6 +143,9 @@ class Round:
         except TimeoutError:
             # A prober keeps its own time; if one ever does not, that is our fault and not the network's.
             seen = Observation(state=State.ERROR, failure=Failure.OTHER, text="the prober did not end in time")
+        except Exception as error:
+            log.exception("a prober failed on %s port %d", attempt.address, attempt.port)
+            seen = Observation(state=State.ERROR, failure=Failure.OTHER, text=f"{type(error).__name__} in the prober")
         self._done(attempt, seen, rtt)
 
     def _done(self, attempt: Attempt, seen: Observation, rtt: float | None) -> None:

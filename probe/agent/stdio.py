@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import stat
 import sys
 
 from probe.agent.session import Session
+from probe.errors import UserError
 from probe.wire.frames import WireError
 
 _CHUNK = 256 * 1024
@@ -28,8 +31,22 @@ class _Pipes:
         await self._writer.drain()
 
 
+def _require_stream(number: int) -> None:
+    kind = os.fstat(number).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        raise UserError(
+            "portcheck agent --stdio: stdin must be a pipe: a coordinator starts this command and speaks to it\n"
+            "  hint: portcheck run starts agents by itself; portcheck agent --listen is the daemon"
+        )
+
+
 async def serve() -> int:
-    """Serve one coordinator; returns the exit code: 0, or 1 after nonsense on stdin."""
+    """Serve one coordinator; returns the exit code: 0, or 1 after nonsense on stdin. Raises UserError."""
+    _require_stream(sys.stdin.fileno())
+    # What is loaded by now stays; looking it through again and again while tens of thousands of attempts come and go is
+    # work for nothing.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     loop = asyncio.get_running_loop()
     # Whatever else is printed in this process must not end up between two frames.
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)

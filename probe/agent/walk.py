@@ -39,7 +39,8 @@ _STRETCH = (1.0, 1.6, 3.6)
 # Rounds without any change before a failure is believed: after an answer (a refusal, an ICMP error) one, after
 # silence two.
 _QUIET_ANSWERED, _QUIET_SILENT = 1, 2
-_REPORT_EVERY = 0.25
+# Seconds between two words of progress, and between two deliveries of outcomes: the rarer, the less in pieces.
+_PROGRESS_EVERY, _REPORT_EVERY = 0.25, 2.0
 _UNSURE = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT, Failure.RESOURCES, Failure.SELF_CONNECT})
 
 
@@ -55,12 +56,18 @@ class Walker:
         self._outcomes = Outcomes()
         self._random = random.Random(order.seed)
         self._end = time.monotonic() + order.deadline
-        self._reported = 0.0
+        self._reported = self._told = time.monotonic()
         self.attempts = 0
 
     async def run(self) -> None:
         """Ends when everything is settled, or at the order's deadline: what was still changing then is `timeout`."""
         targets = await self._targets()
+        try:
+            await self._rounds(targets)
+        finally:
+            await self._flush()
+
+    async def _rounds(self, targets: list[_Target]) -> None:
         number = 0
         while targets:
             timeout = self._order.timeout * _STRETCH[min(number, len(_STRETCH) - 1)]
@@ -68,7 +75,6 @@ class Walker:
             await self._round(targets, terms)
             targets = [target for target in targets if not self._ends(target)]
             number += 1
-        await self._flush()
 
     async def _targets(self) -> list[_Target]:
         """One for each target, its ports in a seeded order so that neighbours do not come in one burst."""
@@ -144,11 +150,15 @@ class Walker:
         return True
 
     async def _tick(self) -> None:
-        if time.monotonic() - self._reported >= _REPORT_EVERY:
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_EVERY:
             await self._flush()
+        elif now - self._told >= _PROGRESS_EVERY:
+            self._told = now
+            await self._report([], self._outcomes.count)
 
     async def _flush(self) -> None:
-        self._reported = time.monotonic()
+        self._reported = self._told = time.monotonic()
         await self._report(self._outcomes.take(), self._outcomes.count)
 
 

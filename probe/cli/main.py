@@ -26,6 +26,8 @@ COMMANDS = {
     "agent": "carry out checks on this host, for a coordinator",
     "pki": "make the certificates that agents and coordinator know each other by",
 }
+# What the extra `coordinator` brings; a node has none of it.
+_COORDINATORS = frozenset({"cryptography", "jinja2", "ruamel", "tabulate"})
 
 
 def parser_for(command: str | None) -> argparse.ArgumentParser:
@@ -49,15 +51,8 @@ def parser_for(command: str | None) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Expected errors become one message on stderr, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = next((word for word in words if not word.startswith("-")), None)
-    parser = parser_for(command if command in COMMANDS else None)
     try:
-        parsed = parser.parse_args(words)
-    except SystemExit as stop:
-        # argparse says 2 for usage; here 2 means interrupted.
-        return Exit.USAGE if stop.code else Exit.CONFORMS
-    try:
-        code: int = importlib.import_module(f"probe.cli.{parsed.command}").run(parsed)
+        code = _run(words)
         sys.stdout.flush()
     except UserError as error:
         print(error, file=sys.stderr)
@@ -70,9 +65,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.CONFORMS
     except Exception as error:
+        missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
+        if missing in _COORDINATORS:
+            print(f"portcheck: {missing} is not installed: this is an agent's installation", file=sys.stderr)
+            print("  hint: pip install 'portcheck[all]' where the coordinator runs", file=sys.stderr)
+            return Exit.USAGE
         if os.environ.get("PORTCHECK_DEBUG"):
             raise
         print(f"portcheck: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         print("  this is a defect of portcheck; PORTCHECK_DEBUG=1 shows where", file=sys.stderr)
         return Exit.INTERNAL
+    return code
+
+
+def _run(words: list[str]) -> int:
+    command = next((word for word in words if not word.startswith("-")), None)
+    parser = parser_for(command if command in COMMANDS else None)
+    try:
+        parsed = parser.parse_args(words)
+    except SystemExit as stop:
+        # argparse says 2 for usage; here 2 means interrupted.
+        return Exit.USAGE if stop.code else Exit.CONFORMS
+    code: int = importlib.import_module(f"probe.cli.{parsed.command}").run(parsed)
     return code

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from probe.cli import settings
 from probe.cli.exitcodes import Exit
 from probe.cli.planning import add_arguments, make_plan, seed_of
 
@@ -30,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="all checks as JSON, in the order in which each source would try them (default: to stdout)",
     )
+    settings.apply(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-m",
         "--matrix",
         metavar="NAME|FILE",
-        action="append",
+        action=settings.Repeated,
         help="built-in specification or a file of your own; several are merged "
         "(default: what the inventory names, or the one built-in that fits)",
     )
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", metavar="NAME", help="a profile of the matrix: the roles that it requires must be there"
     )
     parser.add_argument(
-        "--set", metavar="VAR=VALUE", action="append", help="a variable of the matrix; wins over the inventory"
+        "--set", metavar="VAR=VALUE", action=settings.Repeated, help="a variable of the matrix; wins over the inventory"
     )
     parser.add_argument(
         "--exposure",
@@ -65,7 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="connection attempts and datagrams a second from each source (default: no limit but the window)",
     )
-    settings.apply(parser)
 
 
 def _natural(text: str) -> int:
@@ -101,7 +101,9 @@ def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
             f"portcheck {arguments.command}: --inventory FILE is needed\n"
             "  hint: an Ansible inventory will do; examples/hosts.txt is one"
         )
-    inventory = inventories.load(arguments.inventory)
+    inventory, warnings = inventories.examine(arguments.inventory)
+    for warning in warnings:
+        print(warning.render(), file=sys.stderr)
     names = arguments.matrix or _matrices_of(inventory, arguments.inventory)
     matrix = matrices.load(names)
     wishes = Wishes(
@@ -126,7 +128,9 @@ def _assignments(texts: list[str]) -> dict[str, str]:
 
 def _matrices_of(inventory: Inventory, file: str) -> list[str]:
     """What the inventory names, else the one built-in that knows all its roles."""
-    named = inventory.vars.get("portcheck_matrix")
+    # `ansible-inventory --list` hands the variables of `all` down to the hosts.
+    everywhere = [inventory.vars, *(host.vars for host in inventory.hosts.values())]
+    named = next((values["portcheck_matrix"] for values in everywhere if values.get("portcheck_matrix")), None)
     if named:
         words = named if isinstance(named, list) else str(named).split(",")
         folder = Path(file).parent

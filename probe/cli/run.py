@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from probe.cli import settings
 from probe.cli.exitcodes import exit_for
 from probe.cli.planning import add_arguments, make_plan, seed_of
 from probe.errors import UserError
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="DIR/coordinator.pem, to reach agents that run as daemons (portcheck pki init)",
     )
+    settings.apply(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from probe.model.words import Phase
 
     seed = seed_of(arguments)
-    _refuse_two_on_stdout(arguments)
+    _check_outputs(arguments)
     plan = make_plan(arguments, seed)
     tls = None
     if arguments.identity:
@@ -51,9 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_for(report)
 
 
-def _refuse_two_on_stdout(arguments: argparse.Namespace) -> None:
-    if [arguments.json, arguments.html, arguments.junit].count("-") > 1:
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    from probe.report.files import require_writable
+
+    wanted = [path for path in (arguments.json, arguments.html, arguments.junit) if path]
+    if wanted.count("-") > 1:
         raise UserError("only one of --json, --html and --junit can go to stdout")
+    for path in wanted:
+        require_writable(path)
 
 
 async def _execute(plan: Plan, terms: Terms) -> Report:
@@ -81,18 +88,27 @@ async def _execute(plan: Plan, terms: Terms) -> Report:
 
 
 def _write(report: Report, arguments: argparse.Namespace) -> None:
-    """Files first, so that a table that nobody reads to its end does not cost them."""
+    """Files first, so that a table that nobody reads to its end does not cost them; one that cannot be written does not
+    cost the others.
+    """
     from probe.report import html, json, junit
     from probe.report.files import write
 
-    for path, format_ in ((arguments.json, json), (arguments.html, html), (arguments.junit, junit)):
+    wanted = ((arguments.json, json), (arguments.html, html), (arguments.junit, junit))
+    troubles = []
+    for path, format_ in wanted:
         if path and path != "-":
-            write(path, format_.render(report))
-    for path, format_ in ((arguments.json, json), (arguments.html, html), (arguments.junit, junit)):
-        if path == "-":
-            write(path, format_.render(report))
-            return
-    from probe.report import terminal
+            try:
+                write(path, format_.render(report))
+            except UserError as error:
+                troubles.append(str(error))
+    to_stdout = next((format_ for path, format_ in wanted if path == "-"), None)
+    if to_stdout is not None:
+        write("-", to_stdout.render(report))
+    else:
+        from probe.report import terminal
 
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(terminal.render(report, width=shutil.get_terminal_size().columns, color=color), end="")
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(terminal.render(report, width=shutil.get_terminal_size().columns, color=color), end="")
+    if troubles:
+        raise UserError("\n".join(troubles))

@@ -4,18 +4,30 @@ default.
 
 from __future__ import annotations
 
+import argparse
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from probe.errors import UserError
 
-if TYPE_CHECKING:
-    import argparse
-
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 _LARGEST = 1024 * 1024
+
+
+class Repeated(argparse.Action):
+    """An option that may be given several times. The first one on the command line replaces what settings say."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        given = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [values] if given is self.default or given is None else [*given, values])
 
 
 def apply(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +103,7 @@ def _fit(action: argparse.Action, value: Any, place: str) -> Any:
         if word not in _TRUE | _FALSE:
             raise UserError(f"{place}: {value!r} is neither true nor false")
         return word in _TRUE
-    repeated = type(action).__name__ == "_AppendAction"
+    repeated = isinstance(action, Repeated)
     if isinstance(value, dict) and repeated:
         return [f"{key}={item}" for key, item in value.items()]
     if isinstance(value, list):
@@ -102,8 +114,6 @@ def _fit(action: argparse.Action, value: Any, place: str) -> Any:
 
 
 def _one(action: argparse.Action, value: Any, place: str) -> Any:
-    import argparse
-
     try:
         fitted = action.type(str(value)) if callable(action.type) else str(value)
     except (ValueError, argparse.ArgumentTypeError) as error:

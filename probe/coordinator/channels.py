@@ -265,8 +265,8 @@ def _ssh(host: Host, values: Mapping[str, object]) -> list[str]:
     password.
     """
     command = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
-    port = values.get("ansible_port") or values.get("ansible_ssh_port")
-    user = values.get("ansible_user") or values.get("ansible_ssh_user")
+    port = values.get("ansible_ssh_port") or values.get("ansible_port")
+    user = values.get("ansible_ssh_user") or values.get("ansible_user")
     key = values.get("ansible_ssh_private_key_file") or values.get("ansible_private_key_file")
     if port:
         command += ["-p", str(port)]

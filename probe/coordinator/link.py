@@ -85,9 +85,11 @@ class Link:
                 await self._say(PREFACE + encode(Greet(wire=VERSION, version=__version__, run=self._run, lease=LEASE)))
                 hello = await asyncio.shield(self._hello)
         except TimeoutError:
-            raise self._lose(f"no greeting within {deadline:.0f} s") from None
+            raise self.give_up(f"no greeting within {deadline:.0f} s") from None
+        if self.lost is not None:
+            raise self.lost
         if hello.wire != VERSION:
-            raise self._lose(
+            raise self.give_up(
                 f"the agent is portcheck {hello.version} and speaks version {hello.wire} of the wire, "
                 f"this is portcheck {__version__} with version "
                 f"{VERSION}: install portcheck {__version__} there"
@@ -99,13 +101,13 @@ class Link:
     async def look(self, order: Callable[[int], Look | Open], deadline: float) -> Looked:
         answer = await self._ask(order, deadline)
         if not isinstance(answer, Looked):
-            raise self._lose(f"answered an order to look with {type(answer).__name__}")
+            raise self.give_up(f"answered an order to look with {type(answer).__name__}")
         return answer
 
     async def close_stand_ins(self, opened: int, deadline: float) -> Closed:
         answer = await self._ask(lambda number: Close(id=number, opened=opened), deadline)
         if not isinstance(answer, Closed):
-            raise self._lose(f"answered an order to close with {type(answer).__name__}")
+            raise self.give_up(f"answered an order to close with {type(answer).__name__}")
         return answer
 
     async def walk(self, order: Callable[[int], Walk], results: Callable[[Results], None], deadline: float) -> Walked:
@@ -122,7 +124,7 @@ class Link:
         finally:
             self._walks.pop(number, None)
         if not isinstance(answer, Walked):
-            raise self._lose(f"answered an order to walk with {type(answer).__name__}")
+            raise self.give_up(f"answered an order to walk with {type(answer).__name__}")
         return answer
 
     async def close(self) -> None:
@@ -148,7 +150,7 @@ class Link:
                 await self._send(order(number))
                 found = await answer
         except TimeoutError:
-            raise self._lose(f"an order was not carried out within {deadline:.0f} s") from None
+            raise self.give_up(f"an order was not carried out within {deadline:.0f} s") from None
         finally:
             self._waiting.pop(number, None)
         if isinstance(found, Refused):
@@ -165,11 +167,11 @@ class Link:
             async with asyncio.timeout(_SENDING):
                 await self._channel.send(data)
         except TimeoutError:
-            raise self._lose(f"took nothing for {_SENDING:.0f} s") from None
+            raise self.give_up(f"took nothing for {_SENDING:.0f} s") from None
         except ChannelError as error:
             # The reader knows better why: give it a moment to see the end and what was said there.
             await asyncio.wait(self._tasks[:1], timeout=1)
-            raise self._lose(str(error)) from None
+            raise self.give_up(str(error)) from None
 
     async def _read(self) -> None:
         try:
@@ -184,13 +186,13 @@ class Link:
                 for payload in self._decoder.feed(data):
                     self._take(decode_answer(payload))
         except WireError as error:
-            self._lose(f"the agent sent garbage: {error}")
+            self.give_up(f"the agent sent garbage: {error}")
         except ChannelError as error:
             self._ended(str(error))
 
     def _ended(self, reason: str) -> None:
         if not self._closing:
-            self._lose(reason)
+            self.give_up(reason)
 
     def _take(self, answer: Answer) -> None:
         """Everything an agent says must have been asked for; what was not is garbage, and a flood of it ends at the
@@ -228,7 +230,7 @@ class Link:
             await asyncio.sleep(PING)
             silent = time.monotonic() - self._heard
             if silent > SILENCE:
-                self._lose(f"no sign of life for {silent:.0f} s")
+                self.give_up(f"no sign of life for {silent:.0f} s")
                 return
             number = self._number()
             self._pings.add(number)
@@ -237,8 +239,8 @@ class Link:
             except AgentLost:
                 return
 
-    def _lose(self, reason: str) -> AgentLost:
-        """Everybody who waits for this agent learns it at once."""
+    def give_up(self, reason: str) -> AgentLost:
+        """The agent is lost, for this reason unless it was before; everybody who waits for it learns it at once."""
         if self.lost is None:
             words = self._channel.last_words()
             noise = self._decoder.noise.decode("utf-8", errors="replace").strip()

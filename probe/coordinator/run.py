@@ -87,6 +87,9 @@ class Run:
         self._stopped.set()
 
     async def execute(self) -> Report:
+        """Raises UserError for a host whose variables make no way to reach it."""
+        for host in self._hosts.values():
+            describe(host)
         self._checks = {source: list(self._plan.checks(source)) for source in self._plan.sources}
         self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
         try:
@@ -206,7 +209,11 @@ class Run:
             )
 
         try:
-            views.add((await link.look(order, _LOOKING)).held)
+            looked = await link.look(order, _LOOKING)
+            try:
+                views.add(looked.held)
+            except ValueError as error:
+                raise link.give_up(f"its answer makes no sense: {error}") from None
         except AgentRefused as error:
             self._problems[target] = f"the agent refused to open stand-ins: {error}"
         except AgentLost:
@@ -224,8 +231,12 @@ class Run:
         if link is None:
             return
         try:
-            self._ledger.add(target, await link.close_stand_ins(number, _LOOKING))
-        except (AgentLost, AgentRefused, ValueError):
+            closed = await link.close_stand_ins(number, _LOOKING)
+            try:
+                self._ledger.add(target, closed)
+            except ValueError as error:
+                raise link.give_up(f"its receipts make no sense: {error}") from None
+        except (AgentLost, AgentRefused):
             pass  # receipts are additional evidence; rows that would need them stay without a cause
 
     # --- sources ------------------------------------------------------------------------------------------------------
@@ -285,16 +296,20 @@ class Run:
                 seed=self._terms.seed + number,
             )
 
+        known = 0
+
         def results(part: Results) -> None:
+            nonlocal known
+            failing = 0
             for outcome in part.outcomes:
                 errand = going.get(outcome.task)
                 if errand is None:
                     raise WireError("an outcome of a task that was not ordered")
-                settled = errand.take(outcome)
-                self._count(
-                    settled,
-                    settled if (outcome.seen.failure is None) is not (errand.check.expect is Expect.REACH) else 0,
-                )
+                count = errand.take(outcome)
+                if (outcome.seen.failure is None) is not (errand.check.expect is Expect.REACH):
+                    failing += count
+            self._count(max(part.settled - known, 0), failing)
+            known = max(part.settled, known)
 
         try:
             await link.walk(order, results, _WALKING + 60)

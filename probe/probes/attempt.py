@@ -41,6 +41,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 1.0
     careful: bool = False
 
+    def bind_for(self, address: str) -> str:
+        """The address to dial that one from: our own on the loopback network only reaches the loopback network."""
+        return self.bind if address.startswith("127.") else ""
+
 
 if TYPE_CHECKING:
     Done = Callable[[Attempt, Observation, float | None], None]

@@ -11,7 +11,7 @@ import socket
 import struct
 from ipaddress import ip_address
 
-from probe.model.observation import Failure, Icmp, Observation, Operation
+from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.words import State
 
 # linux/in.h, linux/in6.h, linux/errqueue.h: not all of them have a name in Python's socket module.
@@ -28,8 +28,9 @@ _REJECTED6 = frozenset({1, 4, 5, 6})
 
 _BY_ERRNO: dict[int, tuple[State, Failure]] = {
     errno.ECONNREFUSED: (State.CLOSED, Failure.REFUSED),
-    errno.ECONNRESET: (State.CLOSED, Failure.RESET),
-    errno.EPIPE: (State.CLOSED, Failure.RESET),
+    # connect() itself calls a RST a refusal: a reset means that the handshake had been completed, so somebody listens.
+    errno.ECONNRESET: (State.OPEN, Failure.RESET),
+    errno.EPIPE: (State.OPEN, Failure.RESET),
     errno.ETIMEDOUT: (State.FILTERED, Failure.KERNEL_TIMEOUT),
     errno.EHOSTUNREACH: (State.UNREACHABLE, Failure.HOST_UNREACHABLE),
     errno.EHOSTDOWN: (State.UNREACHABLE, Failure.HOST_UNREACHABLE),
@@ -68,7 +69,8 @@ def from_errno(number: int | None, operation: Operation, icmp: Icmp | None = Non
         )
     state, failure = _BY_ERRNO.get(number or 0, (State.ERROR, Failure.OTHER))
     text = _name(number) if failure is Failure.OTHER else ""
-    return Observation(state=state, operation=operation, failure=failure, text=text, local=local)
+    proof = Proof.ACCEPTED if state is State.OPEN else Proof.NONE
+    return Observation(state=state, operation=operation, failure=failure, proof=proof, text=text, local=local)
 
 
 def from_error(error: OSError, operation: Operation, icmp: Icmp | None = None, local: str = "") -> Observation:

@@ -20,8 +20,8 @@ from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.words import Protocol, State
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
 from probe.probes.tcp import round_trip
-from probe.text import excerpt
-from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
+from probe.text import excerpt, printable
+from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer, translated
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
@@ -79,7 +79,8 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
     """One request on a connection of its own."""
     sockets: list[_Socket] = []
     _socket.set(sockets)
-    local = (terms.bind, 0) if terms.bind else None
+    bind = terms.bind_for(attempt.address)
+    local = (bind, 0) if bind else None
     connector = aiohttp.TCPConnector(
         force_close=True, local_addr=local, socket_factory=_make_socket, enable_cleanup_closed=False
     )
@@ -108,7 +109,7 @@ async def _request(
     except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
         return _failure(error, attempt, sockets[-1] if sockets else None)
     status, given = response.status, response.headers.get(ANSWER_HEADER, "")
-    server = response.headers.get("Server", "")
+    server = excerpt(response.headers.get("Server", "").encode(errors="surrogateescape"))
     for sock in sockets:
         sock.remember()
     response.close()
@@ -119,7 +120,7 @@ async def _request(
             operation=Operation.HTTP,
             proof=Proof.ANSWERED,
             status=status,
-            text=excerpt(server.encode()),
+            text=server,
             local=local,
         )
     try:
@@ -127,11 +128,7 @@ async def _request(
     except ValueError:
         reply = None
     if reply is None or reply.port != attempt.port:
-        text = (
-            f"HTTP {status} {excerpt(server.encode())}".strip()
-            if reply is None
-            else f"the stand-in of port {reply.port} answered"
-        )
+        text = f"HTTP {status} {server}".strip() if reply is None else f"the stand-in of port {reply.port} answered"
         return Observation(
             state=State.OPEN,
             operation=Operation.HTTP,
@@ -148,7 +145,7 @@ async def _request(
         status=status,
         local=local,
         seen_from=reply.peer if local and reply.peer != local else "",
-        answered_by=reply.local if reply.local != attempt.address else "",
+        answered_by=translated(reply.local, attempt.address),
     )
 
 
@@ -183,9 +180,9 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
         return open_but(Failure.BAD_ANSWER, Operation.TLS, "the certificate is not the stand-in's")
     if isinstance(cause, ssl.SSLError) or isinstance(error, ssl.SSLError):
         reason = getattr(cause, "reason", None) or type(cause).__name__
-        return open_but(Failure.BAD_ANSWER, Operation.TLS, excerpt(str(reason).encode()))
+        return open_but(Failure.BAD_ANSWER, Operation.TLS, printable(str(reason))[:80])
     if isinstance(error, aiohttp.ClientResponseError):
-        return open_but(Failure.BAD_ANSWER, Operation.HTTP, excerpt(error.message.encode()))
+        return open_but(Failure.BAD_ANSWER, Operation.HTTP, printable(error.message)[:80])
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return open_but(Failure.CLOSED, Operation.HTTP)
     if isinstance(cause, ConnectionRefusedError):
@@ -203,4 +200,4 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
         return silence(Operation.CONNECT, local)
     if isinstance(cause, OSError) and not connected:
         return from_error(cause, Operation.CONNECT, icmp, local)
-    return open_but(Failure.OTHER, inside, excerpt(f"{type(error).__name__}: {error}".encode()))
+    return open_but(Failure.OTHER, inside, printable(f"{type(error).__name__}: {error}")[:80])

@@ -17,7 +17,7 @@ from probe.model.words import State
 from probe.probes.classify import from_errno, from_error, read_icmp, silence, watch_errors
 from probe.probes.reactor import EDGE, FAILED, READ, WRITE, Reactor
 from probe.text import excerpt
-from probe.wire.challenge import ANSWER_SIZE, MAGIC, NONCE_SIZE, make_ask, read_answer
+from probe.wire.challenge import ANSWER_SIZE, MAGIC, NONCE_SIZE, make_ask, read_answer, translated
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Done, Terms
@@ -90,7 +90,7 @@ class Dialler:
                 proof=Proof.KEYED,
                 local=local,
                 seen_from=reply.peer if reply.peer != local else "",
-                answered_by=reply.local if reply.local != address else "",
+                answered_by=translated(reply.local, address),
             )
         return seen
 
@@ -130,9 +130,10 @@ class _Dial:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
             if terms.careful:
                 watch_errors(sock)
-            if terms.bind:
+            bind = terms.bind_for(attempt.address)
+            if bind:
                 sock.setsockopt(socket.IPPROTO_IP, _NO_PORT_YET, 1)
-                sock.bind((terms.bind, 0))
+                sock.bind((bind, 0))
             operation = Operation.CONNECT
             number = sock.connect_ex((attempt.address, attempt.port))
         except OSError as error:

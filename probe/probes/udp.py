@@ -20,7 +20,7 @@ from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
 from probe.text import excerpt
-from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
+from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer, translated
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
@@ -38,8 +38,9 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         watch_errors(sock)
-        if terms.bind:
-            sock.bind((terms.bind, 0))
+        bind = terms.bind_for(attempt.address)
+        if bind:
+            sock.bind((bind, 0))
         operation = Operation.CONNECT
         sock.connect((attempt.address, attempt.port))
     except OSError as error:
@@ -121,5 +122,5 @@ def _read(data: bytes, attempt: Attempt, nonce: bytes, local: str) -> Observatio
         proof=Proof.KEYED,
         local=local,
         seen_from=reply.peer if reply.peer != local else "",
-        answered_by=reply.local if reply.local != attempt.address else "",
+        answered_by=translated(reply.local, attempt.address),
     )

@@ -39,6 +39,17 @@ def write(path: str | Path, data: bytes | str) -> None:
         ) from error
 
 
+def require_writable(path: str | Path) -> None:
+    """Raises UserError now for what `write` could not write later: after a long run is a bad moment to find out."""
+    file = Path(path)
+    if str(path) == "-" or (file.exists() and not file.is_file() and not file.is_dir()):
+        return
+    existed = file.exists()
+    write(file, file.read_bytes() if file.is_file() else b"")
+    if not existed:
+        file.unlink()
+
+
 def _to_stdout(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)

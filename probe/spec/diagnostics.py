@@ -35,7 +35,7 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True, order=True):
         """`file:line:column: message`, then the line with a caret under the column, then the hint."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         level = "" if self.severity is Severity.ERROR else f"{self.severity}: "
-        lines = [f"{place}: {level}{self.message}"]
+        lines = [printable(f"{place}: {level}{self.message}")]
         if self.line and self.text:
             # Of a very long line, what stands round the caret.
             start = max(0, self.column - 80) if len(self.text) > 160 else 0
@@ -43,7 +43,7 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True, order=True):
             before = printable(self.text[start : self.column - 1].expandtabs(1))
             lines += [f"  {shown}", f"  {' ' * len(before)}^"]
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(printable(f"  hint: {self.hint}"))
         return "\n".join(lines)
 
 

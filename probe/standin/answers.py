@@ -25,6 +25,7 @@ class Answers:
         self._key = key
         self._pairs: dict[int, bytes] = {}
         self._doors: dict[tuple[str, int, Transport], str] = {}
+        self._families: set[tuple[bool, int, Transport]] = set()
         self._answered: dict[tuple[int, _Door], set[int]] = {}
         self._foreign: dict[tuple[int, _Door], set[int]] = {}
         self._arrivals: dict[tuple[_Door, int, str], None] = {}
@@ -32,9 +33,16 @@ class Answers:
     def stand_for(self, bound: str, port: int, transport: Transport, address: str) -> None:
         """What arrives at this bound address was sent to that address of the inventory."""
         self._doors[bound, port, transport] = address
+        self._families.add((":" in bound, port, transport))
 
-    def stands(self, bound: str, port: int, transport: Transport) -> bool:
-        return (bound, port, transport) in self._doors
+    def covers(self, bound: str, port: int, transport: Transport) -> bool:
+        """Whether a stand-in of ours already meets what is sent to this address: bound to it, or one of the two to all
+        addresses (what is translated on the way arrives at one of the host's own).
+        """
+        wide = _ANY[":" in bound]
+        if (bound, port, transport) in self._doors or (wide, port, transport) in self._doors:
+            return True
+        return bound == wide and (":" in bound, port, transport) in self._families
 
     def answer(
         self, data: bytes, port: int, peer: tuple[str, int], local: str, transport: Transport = Transport.TCP

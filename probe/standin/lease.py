@@ -73,9 +73,9 @@ class Lease:
         for position, port in enumerate(ports):
             if position % 256 == 255:
                 await asyncio.sleep(0)  # opening thousands must not starve pings
-            if self._answers.stands(address, port, endpoint.transport):
-                # Two translated addresses meet at one wildcard: it is open already, and it is ours.
-                book.note(port, _OPENED_WIDE)
+            if self._answers.covers(address, port, endpoint.transport):
+                self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
+                book.note(port, _OPENED_BEFORE)
                 continue
             try:
                 if endpoint.transport is Transport.TCP:
@@ -117,6 +117,7 @@ class Lease:
 
 _ANY = ("0.0.0.0", "::")
 _OPENED = TargetView(use=PortUse.STAND_IN)
+_OPENED_BEFORE = TargetView(use=PortUse.STAND_IN, detail="it meets what is sent to another address of this host too")
 _OPENED_WIDE = TargetView(use=PortUse.STAND_IN, detail="bound to all addresses: this one is not the host's own")
 
 

@@ -71,13 +71,13 @@ class Listener:
                 self.reactor.add(number, READ, waiting.event)
                 self._silent.append((time.monotonic() + _PATIENCE, waiting))
                 if len(self._silent) > _MOST_SILENT:
-                    self._silent.popleft()[1].leave()
+                    self._silent.popleft()[1].depart()
 
     def expire(self) -> None:
         """Let go of peers that said nothing. Call it now and then."""
         now = time.monotonic()
         while self._silent and (self._silent[0][0] <= now or self._silent[0][1].sock is None):
-            self._silent.popleft()[1].leave()
+            self._silent.popleft()[1].depart()
 
     def close(self) -> None:
         for sock in self._sockets:
@@ -85,7 +85,7 @@ class Listener:
             sock.close()
         self._sockets.clear()
         for _, guest in self._silent:
-            guest.leave()
+            guest.depart()
         self._silent.clear()
 
 
@@ -108,7 +108,7 @@ class _Guest:
 
     def event(self, mask: int) -> None:
         if mask & FAILED and not mask & READ:
-            self.leave()
+            self.depart()
         else:
             self.hear()
 
@@ -157,6 +157,12 @@ class _Guest:
         else:
             house.hand_over(socket.socket(fileno=sock.detach()), self._port)
         return True
+
+    def depart(self) -> None:
+        """Gone without a challenge: that it came at all is evidence."""
+        if self.sock is not None:
+            self._house.answers.stranger(self._port, self._peer[0], self._local)
+            self.leave()
 
     def leave(self) -> None:
         sock, self.sock = self.sock, None

@@ -27,7 +27,7 @@ class Web:
     def __init__(self, answers: Answers, certificate: bytes, private_key: bytes) -> None:
         self._answers = answers
         self._tls = _context(certificate, private_key) if certificate else None
-        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=5.0, lingering_time=0.0)
+        self._server = web.Server(self._handle)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, sock: socket.socket, port: int) -> None:
@@ -50,11 +50,16 @@ class Web:
                 return
             async with asyncio.timeout(10):
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    self._server, sock, ssl=tls, ssl_handshake_timeout=5.0 if tls else None
+                    self._protocol, sock, ssl=tls, ssl_handshake_timeout=5.0 if tls else None
                 )
         except (OSError, ssl.SSLError):
             self._answers.stranger(port, peer, local)
             sock.close()
+
+    def _protocol(self) -> web.RequestHandler:
+        loop = asyncio.get_running_loop()
+        options = {"access_log": None, "keepalive_timeout": 5.0, "lingering_time": 0.0}
+        return _Silent(self._server, loop=loop, **options)  # type: ignore[arg-type]  # None is what turns the log off
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
@@ -78,6 +83,21 @@ class Web:
         for task in self._tasks:
             task.cancel()
         await self._server.shutdown(timeout=0.2)
+
+
+class _Silent(web.RequestHandler):
+    """aiohttp answers what is no HTTP with a page that names it; a stand-in just ends the line."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=status)
 
 
 def _context(certificate: bytes, private_key: bytes) -> ssl.SSLContext:

@@ -231,7 +231,12 @@ def _address(settings: Settings, setting: Setting, word: str) -> str | None:
     if wrong:
         settings.problem(setting, f"is {quoted(word)}: {wrong}", "an address is 10.0.0.1, 2001:db8::1 or a name")
         return None
-    return _bare(word)
+    bare = _bare(word)
+    try:
+        # One spelling for each address: it is compared with what sockets and ICMP errors say.
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare
 
 
 def _bare(word: str) -> str:

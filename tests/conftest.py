@@ -1,0 +1,53 @@
+"""What tests of several folders share: free ports, a reactor, and a guard against blocking calls in the loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from probe.probes.reactor import Reactor
+
+
+def _free_ports(count: int = 1, address: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) -> list[int]:
+    """Ports that were free a moment ago, all different."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(socket.socket(family, kind)) for _ in range(count)]
+        for sock in socks:
+            sock.bind((address, 0))
+        return [sock.getsockname()[1] for sock in socks]
+
+
+@pytest.fixture
+def free_ports() -> Callable[..., list[int]]:
+    return _free_ports
+
+
+@pytest.fixture
+def free_port() -> int:
+    """For TCP and UDP on 127.0.0.1."""
+    return _free_ports()[0]
+
+
+@pytest.fixture
+async def reactor() -> AsyncIterator[Reactor]:
+    from probe.probes.reactor import Reactor
+
+    reactor = Reactor()
+    yield reactor
+    reactor.close()
+
+
+@pytest.fixture
+def no_blocking() -> Iterator[None]:
+    """A call that blocks inside the event loop fails the test."""
+    from blockbuster import blockbuster_ctx
+
+    with blockbuster_ctx("probe"):
+        yield

@@ -1,0 +1,85 @@
+"""A run that does not come to its end leaves no port open."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .harness import CLOSING_SECONDS, Running, closed, pair
+from .lab import Lab, chain, command, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .harness import Portcheck
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", "tcp dport 5000-5499 drop"))
+        yield lab
+
+
+@pytest.fixture
+def running(lab: Lab, portcheck: Portcheck) -> Iterator[Running]:
+    """A run in its middle: the stand-ins are open, the sources at work."""
+    running = portcheck.start(lab, pair(), {"slow": "tcp 5000-5499", "web": "http 8080", "udp": "udp 5000"})
+    try:
+        eventually(lambda: bool(lab.listening("b1")), 20, "no stand-in opened")
+        yield running
+    finally:
+        running.kill()
+        running.process.communicate()
+
+
+@pytest.mark.parametrize("whom", ["everyone", "coordinator"])
+def test_interrupted(lab: Lab, running: Running, whom: str) -> None:
+    """By Ctrl-C, which the agents get as well, or by a signal to the coordinator alone."""
+    if whom == "everyone":
+        running.interrupt()
+    else:
+        running.process.send_signal(signal.SIGINT)
+    run = running.finish()
+    assert run.code == 2, run
+    assert run.report["run"]["interrupted"] is True
+    assert run.rows(service="slow"), "a partial report names what was not measured too"
+    assert run.verdicts(service="slow") <= {"blocked", "inconclusive"}, run
+    assert "Traceback" not in run.stderr
+    closed(lab)
+
+
+STRANGER = """
+import socket, sys
+kind = socket.SOCK_STREAM if sys.argv[3] == "tcp" else socket.SOCK_DGRAM
+with socket.socket(type=kind) as stranger:
+    stranger.settimeout(1)
+    stranger.connect((sys.argv[1], int(sys.argv[2])))
+    stranger.send(b"GET / HTTP/1.1\\r\\nHost: b1\\r\\n\\r\\n")
+    try:
+        print(stranger.recv(4096))
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("service", ["tcp 5000", "http 8080", "udp 5000"])
+def test_a_stand_in_tells_strangers_nothing(lab: Lab, running: Running, service: str) -> None:
+    """The router itself is none of the run's sources."""
+    protocol, port = service.split()
+    transport = "udp" if protocol == "udp" else "tcp"
+    eventually(lambda: f"{transport} {port}" in lab.listening("b1"), 20, f"{service} never opened")
+    words = command(*lab.prefix("r"), "python3", "-c", STRANGER, lab.address("b1"), port, transport)
+    assert words.strip() in {"b''", "TimeoutError", "ConnectionResetError"}
+
+
+def test_the_coordinator_is_killed(lab: Lab, running: Running) -> None:
+    running.kill()
+    closed(lab)
+    eventually(
+        lambda: not lab.pids("a1") + lab.pids("b1"),
+        CLOSING_SECONDS,
+        lambda: f"agents that stay: {lab.pids('a1') + lab.pids('b1')}",
+    )

@@ -1,0 +1,54 @@
+"""Ranges: holes are found exactly, and neither loss nor a rate limit becomes a finding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .harness import pair
+from .lab import Lab, chain
+
+if TYPE_CHECKING:
+    from .harness import Portcheck
+
+
+def test_a_range_with_a_hole(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", "meta l4proto {tcp, udp} th dport 5050-5059 drop"))
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000-5099", "udp": "udp 5000-5099"})
+    for service in ("tcp", "udp"):
+        found = {row["ports"]: row["verdict"] for row in run.rows(service=service)}
+        assert found == {"5000-5049,5060-5099": "pass", "5050-5059": "blocked"}, run
+    assert run.code == 1
+
+
+def test_loss_is_no_finding(portcheck: Portcheck) -> None:
+    """Five packets of a hundred are lost, each way."""
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", "numgen random mod 100 < 5 drop"))
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000-5299", "udp": "udp 6000-6099", "http": "http 7000-7029"})
+    found = {row["ports"]: row["verdict"] for row in run.rows()}
+    assert found == {"5000-5299": "pass", "6000-6099": "pass", "7000-7029": "pass"}, run
+    assert run.code == 0
+
+
+def test_a_range_beyond_the_file_limit_is_walked_in_windows(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", "tcp dport 5500-5509 drop"))
+        few = {host: {"portcheck_exec": f"prlimit --nofile=128:128 {' '.join(lab.prefix(host))}"} for host in lab.hosts}
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000-5999"}, variables=few)
+    assert {row["ports"]: row["verdict"] for row in run.rows()} == {
+        "5000-5499,5510-5999": "pass",
+        "5500-5509": "blocked",
+    }, run
+
+
+@pytest.mark.parametrize("place", ["r", "b1"])
+def test_a_limit_on_new_connections_is_no_finding(portcheck: Portcheck, place: str) -> None:
+    with Lab("a1", "b1") as lab:
+        hook = "forward" if place == "r" else "input"
+        lab.nft(place, chain(hook, "tcp flags & (syn | ack) == syn limit rate over 100/second drop"))
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000-5299"})
+    assert {row["ports"]: row["verdict"] for row in run.rows()} == {"5000-5299": "pass"}, run
+    assert run.code == 0
