@@ -14,6 +14,7 @@ import platform
 import resource
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from probe import __version__
@@ -42,6 +43,7 @@ from probe.wire.messages import (
     decode_order,
     encode,
 )
+from probe.witness.sockets import PROCESS_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -227,7 +229,13 @@ class Session:
 
 
 def hello() -> Hello:
-    """Who this agent is and what it may do. Raises its own limit of open files as far as it may."""
+    """Who this agent is and what it may do. Raises its own limit of open files as far as it may, and takes the name by
+    which other agents know its stand-ins.
+    """
+    try:
+        Path("/proc/self/comm").write_text(PROCESS_NAME, encoding="ascii")
+    except OSError:
+        pass
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
     if soft == resource.RLIM_INFINITY or soft < wanted:

@@ -4,6 +4,7 @@ observation.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +48,8 @@ class Errand:
         except PortError as error:
             raise WireError(f"an outcome names no ports: {error}") from None
         done = self._done.get(outcome.address, PortSet())
+        if not _plausible(outcome.address, self.check.address):
+            raise WireError("an outcome for an address that was not ordered")
         if ports - self.ports or ports & done or len(self._done) > 64:
             raise WireError("an outcome for ports that were not ordered, or twice for one")
         self._done[outcome.address] = done | ports
@@ -70,3 +73,18 @@ class Errand:
         if left:
             self.pieces.append(Piece(ports=left, view=self.view, address=self.check.address))
         return self.pieces
+
+
+def _plausible(dialled: str, ordered: str) -> bool:
+    """The address that was ordered, or a numeric one where that is a name."""
+    if dialled == ordered:
+        return True
+    try:
+        ip_address(dialled.partition("%")[0])
+    except ValueError:
+        return False
+    try:
+        ip_address(ordered.partition("%")[0])
+    except ValueError:
+        return True
+    return False

@@ -199,21 +199,24 @@ def _block(situation: Situation) -> Judgement:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
     unmeasured = _unmeasured(situation)
     if unmeasured is not None or seen is None:
-        return unmeasured or _unknown(Cause.TIMEOUT)
+        # A name that means nothing to this source keeps it from measuring, not from reaching the address.
+        return unmeasured if unmeasured and unmeasured.cause is not Cause.DNS else _unknown(None)
     if seen.proof is Proof.KEYED:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
     if receipts.elsewhere:
-        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+        return _unknown(Cause.CONFLICTING_EVIDENCE)
     if seen.state is State.OPEN:
         if use is not PortUse.STAND_IN:
             known = use in (PortUse.LISTENER, PortUse.UNKNOWN)
             return Judgement(verdict=Verdict.EXPOSED, cause=Cause.LISTENING if known else None)
         if receipts.arrived:
             return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
-        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # somebody answered in the target's place
     if situation.target_problem is Cause.AGENT_LOST:
         return _unknown(Cause.AGENT_LOST)
-    if use is PortUse.UNKNOWN and seen.state is not State.CLOSED and not situation.alive:
+    # A refusal says that the port is not open now; before the installation that is not the question.
+    refused = seen.state is State.CLOSED and situation.phase is not Phase.PRE_INSTALL
+    if use is PortUse.UNKNOWN and not refused and not situation.alive:
         return _unknown(Cause.NO_AGENT)
     if use is PortUse.LISTENER and situation.check.transport is Transport.UDP and seen.state is State.OPEN_FILTERED:
         return _unknown(None)

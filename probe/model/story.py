@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
 from probe.model.words import Cause, Expect, State, Transport, Verdict
+from probe.text import printable
 
 if TYPE_CHECKING:
     from probe.model.judge import Judgement, Situation
@@ -43,7 +44,7 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     if situation.receipts.elsewhere:
         what = f"the stand-in of {situation.receipts.elsewhere} received the challenge that was meant for {situation.check.target}"
         sentences.append(Evidence(at="coordinator", what=what))
-    return tuple(sentences)
+    return tuple(Evidence(at=sentence.at, what=printable(sentence.what)) for sentence in sentences)
 
 
 def _seen(situation: Situation, seen: Observation) -> str:
@@ -112,7 +113,9 @@ def _target(situation: Situation) -> str:
     bound = f" on {', '.join(view.bound)}" if view.bound else ""
     match view.use:
         case PortUse.STAND_IN:
-            if receipts.answered:
+            if situation.seen is None or situation.seen.state is State.ERROR:
+                met = "the stand-in listened"  # and was not asked
+            elif receipts.answered or situation.seen.proof is Proof.KEYED:
                 met = "the stand-in received the challenge and answered it"
             elif receipts.arrived:
                 met = "something of the source reached the stand-in, but no challenge"
@@ -135,6 +138,10 @@ def _target(situation: Situation) -> str:
 
 def detail(situation: Situation, judgement: Judgement, problem: str) -> str:
     """One sentence that sums it up. `problem` is why an agent cannot speak, where one cannot."""
+    return printable(_detail(situation, judgement, problem))
+
+
+def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
     check, cause = situation.check, judgement.cause
     match judgement.verdict:
         case Verdict.PASS:
@@ -179,6 +186,10 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return situation.view.detail or "a local limit, not the network, kept this from being measured"
         case Cause.TIMEOUT:
             return problem or "not measured before the time ran out"
+        case Cause.CONFLICTING_EVIDENCE if situation.view.use is PortUse.STAND_IN:
+            return f"something answers in the place of {situation.check.target}: whether that itself can be reached is not known"
+        case _ if situation.seen is not None and situation.seen.failure is Failure.NOT_RESOLVED:
+            return f"the name {situation.check.address} has no address on {situation.check.source}"
         case Cause.CONFLICTING_EVIDENCE:
             return "something answers, yet the target's agent sees nothing listening there (a port published by NAT, or another machine in its place)"
         case _ if situation.check.transport is Transport.UDP:
@@ -252,7 +263,7 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     template = _ADVICE[judgement.cause] if known else _ADVICE_UNKNOWN[judgement.verdict]
     where = judgement.where.address if judgement.where and judgement.where.address else "the network"
     sources = situation.seen.local if situation.seen and situation.seen.local else check.source
-    return template.format(
+    text = template.format(
         source=check.source,
         target=check.target,
         address=check.address,
@@ -261,3 +272,4 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
         where=where,
         what=f"{check.transport} {ports} from {check.source}{'' if sources == check.source else f' ({sources})'} to {check.target} ({check.address})",
     )
+    return printable(text)

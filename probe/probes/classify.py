@@ -63,7 +63,7 @@ def from_errno(number: int | None, operation: Operation, icmp: Icmp | None = Non
             state=State.ERROR, operation=operation, failure=Failure.RESOURCES, text=_name(number), local=local
         )
     if number == errno.EADDRNOTAVAIL and operation is Operation.CONNECT:
-        # connect() says so when the ephemeral ports are used up, bind() when the address is not this host's.
+        # connect() says so when the ephemeral ports are used up (bind(): when the address is not this host's).
         return Observation(
             state=State.ERROR, operation=operation, failure=Failure.RESOURCES, text=_name(number), local=local
         )
@@ -92,6 +92,20 @@ def from_icmp(icmp: Icmp, operation: Operation, local: str = "") -> Observation:
 def silence(operation: Operation, local: str = "", state: State = State.FILTERED) -> Observation:
     """Our own limit ran out without a word from anybody."""
     return Observation(state=state, operation=operation, failure=Failure.TIMEOUT, local=local)
+
+
+def has_source(address: str) -> bool:
+    """Whether this host has any address to reach that one from; a host without IPv6 does not. Nothing is sent.
+
+    It tells the two meanings of EADDRNOTAVAIL from connect() apart: no address, or no port left.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((address, 9))
+        except OSError:
+            return False
+    return True
 
 
 def watch_errors(sock: socket.SocketType) -> None:

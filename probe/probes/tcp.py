@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
-from probe.probes.classify import from_errno, from_error, read_icmp, silence, watch_errors
+from probe.probes.classify import from_errno, from_error, has_source, read_icmp, silence, watch_errors
 from probe.probes.reactor import EDGE, FAILED, READ, WRITE, Reactor
 from probe.text import excerpt
 from probe.wire.challenge import ANSWER_SIZE, MAGIC, NONCE_SIZE, make_ask, read_answer, translated
@@ -139,6 +139,8 @@ class _Dial:
         except OSError as error:
             self._end(from_error(error, operation))
             return
+        if number == errno.EADDRNOTAVAIL and not has_source(attempt.address):
+            number = errno.ENETUNREACH
         if number not in (0, errno.EINPROGRESS):
             self._end(from_errno(number, operation, read_icmp(sock) if terms.careful else None))
             return

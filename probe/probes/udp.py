@@ -8,6 +8,7 @@ silence is `open|filtered`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import time
@@ -18,7 +19,7 @@ from asyncio_dgram.aio import DatagramClient
 
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
-from probe.probes.classify import from_error, read_icmp, silence, watch_errors
+from probe.probes.classify import from_errno, from_error, read_icmp, silence, watch_errors
 from probe.text import excerpt
 from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer, translated
 
@@ -45,6 +46,10 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         sock.connect((attempt.address, attempt.port))
     except OSError as error:
         sock.close()
+        if operation is Operation.CONNECT and error.errno == errno.EADDRNOTAVAIL:
+            return from_errno(
+                errno.ENETUNREACH, operation
+            ), None  # UDP has ports enough: it is the address that is missing
         return from_error(error, operation), None
     stream = await asyncio_dgram.from_socket(sock)
     assert isinstance(stream, DatagramClient)  # noqa: S101  (it has a peer)

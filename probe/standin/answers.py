@@ -25,15 +25,21 @@ class Answers:
         self._key = key
         self._pairs: dict[int, bytes] = {}
         self._doors: dict[tuple[str, int, Transport], str] = {}
-        self._families: set[tuple[bool, int, Transport]] = set()
+        # What is bound to this port, by family (IPv6 or not).
+        self._alike: dict[tuple[bool, int, Transport], list[str]] = {}
         self._answered: dict[tuple[int, _Door], set[int]] = {}
         self._foreign: dict[tuple[int, _Door], set[int]] = {}
         self._arrivals: dict[tuple[_Door, int, str], None] = {}
 
+    def share(self, bound: str, port: int, transport: Transport) -> None:
+        """What arrives there may have been sent to one address of the inventory or another: receipts name none."""
+        for alike in {*self._alike.get((":" in bound, port, transport), ()), bound}:
+            self._doors[alike, port, transport] = ""
+
     def stand_for(self, bound: str, port: int, transport: Transport, address: str) -> None:
         """What arrives at this bound address was sent to that address of the inventory."""
         self._doors[bound, port, transport] = address
-        self._families.add((":" in bound, port, transport))
+        self._alike.setdefault((":" in bound, port, transport), []).append(bound)
 
     def covers(self, bound: str, port: int, transport: Transport) -> bool:
         """Whether a stand-in of ours already meets what is sent to this address: bound to it, or one of the two to all
@@ -42,7 +48,7 @@ class Answers:
         wide = _ANY[":" in bound]
         if (bound, port, transport) in self._doors or (wide, port, transport) in self._doors:
             return True
-        return bound == wide and (":" in bound, port, transport) in self._families
+        return bound == wide and (":" in bound, port, transport) in self._alike
 
     def answer(
         self, data: bytes, port: int, peer: tuple[str, int], local: str, transport: Transport = Transport.TCP

@@ -16,7 +16,7 @@ from probe.model.words import Transport
 from probe.standin.answers import Answers
 from probe.standin.listener import Listener
 from probe.wire.messages import Arrival, Endpoint, Held, Open, Receipt
-from probe.witness.sockets import SocketTable, owners
+from probe.witness.sockets import PROCESS_NAME, SocketTable, owners
 
 if TYPE_CHECKING:
     from probe.probes.reactor import Reactor
@@ -74,7 +74,7 @@ class Lease:
             if position % 256 == 255:
                 await asyncio.sleep(0)  # opening thousands must not starve pings
             if self._answers.covers(address, port, endpoint.transport):
-                self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
+                self._answers.share(address, port, endpoint.transport)
                 book.note(port, _OPENED_BEFORE)
                 continue
             try:
@@ -149,6 +149,9 @@ def view_of(entries: list[Entry], names: dict[int, str]) -> TargetView:
     shown = listeners or entries
     by = ", ".join(sorted({names.get(entry.inode, f"a process of uid {entry.uid}") for entry in shown}))
     bound = tuple(sorted({entry.address for entry in shown}))
+    if listeners and all(names.get(entry.inode, "").startswith(f"{PROCESS_NAME} (") for entry in listeners):
+        # Two names for one machine, or two runs at a time: this is no service and nothing that holds the port for good.
+        return TargetView(use=PortUse.DENIED, by=by, bound=bound, detail=f"another stand-in holds the port: {by}")
     return TargetView(use=PortUse.LISTENER if listeners else PortUse.OUTGOING, by=by, bound=bound)
 
 
@@ -173,7 +176,12 @@ def look(endpoints: tuple[Endpoint, ...]) -> tuple[Held, ...]:
             book.note(port, TargetView(use=PortUse.FREE))
         else:
             view = view_of(entries, names)
-            book.note(port, view if is_here else TargetView(use=PortUse.ELSEWHERE, by=view.by, bound=view.bound))
+            book.note(
+                port,
+                view
+                if is_here or view.use is PortUse.DENIED
+                else TargetView(use=PortUse.ELSEWHERE, by=view.by, bound=view.bound),
+            )
     return tuple(held for book in books for held in book.held())
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TABLES = {Transport.TCP: ("tcp", "tcp6"), Transport.UDP: ("udp", "udp6")}
 _LISTEN, _UDP_UNCONNECTED = "0A", "07"
 _ANY = ("0.0.0.0", "::")
+# What agents call themselves (proc(5), comm), so that one knows the stand-ins of another.
+PROCESS_NAME = "portcheck"
 # A table of a million sockets is 150 MB of text; past this it is not read to the end.
 _MOST_LINES = 1_000_000
 

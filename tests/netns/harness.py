@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
+from probe.resources import folder
+
 from .lab import Lab, eventually
 
+SCHEMA = json.loads((folder("reports") / "report.schema.json").read_text())
 DEADLINE_SECONDS = 60
 CLOSING_SECONDS = 15
 """How long a port may stay open on a target whose coordinator is gone."""
@@ -84,7 +89,13 @@ class Running:
             stdout, stderr = self.process.communicate()
             raise AssertionError(f"no end within {DEADLINE_SECONDS} s\n{stdout[-2000:]}\n{stderr[-4000:]}") from None
         report = json.loads(self.report.read_text()) if self.report.exists() else {}
-        return Run(self.process.returncode, report, stdout, stderr)
+        run = Run(self.process.returncode, report, stdout, stderr)
+        # What holds for every run, whatever it found.
+        assert run.code != 3, run
+        assert "Traceback" not in stderr, run
+        assert report, run
+        jsonschema.validate(report, SCHEMA)
+        return run
 
 
 def inventory(lab: Lab, roles: Roles, family: int, variables: Mapping[str, Mapping[str, str]]) -> str:

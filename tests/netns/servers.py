@@ -84,6 +84,15 @@ class UdpSilent(asyncio.DatagramProtocol):
     """Takes everything, says nothing."""
 
 
+async def hold(port: int, options: dict[str, str]) -> None:
+    """A port that an outgoing connection has taken, as any in the ephemeral range may be."""
+    host, _, peer_port = options["to"].rpartition(":")
+    HELD.append(await asyncio.open_connection(host, int(peer_port), local_addr=(options["address"], port)))
+
+
+HELD: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+
 def certified() -> ssl.SSLContext:
     """A server's context under a certificate that nobody vouches for."""
     from cryptography import x509
@@ -125,14 +134,23 @@ def guarded(handler: Handler) -> Handler:
 
 
 async def listen(specification: str) -> None:
-    kind, port, *rest = specification.split()
+    kind, ports, *rest = specification.split()
+    first, _, last = ports.partition("-")
+    for port in range(int(first), int(last or first) + 1):
+        await listen_on(kind, port, rest)
+
+
+async def listen_on(kind: str, port: int, rest: list[str]) -> None:
     options = dict(option.split("=", 1) for option in rest)
     # Without an address: all of both families, as most services do.
     address = options.get("address")
     status = int(options.get("status", 200))
+    if kind == "outgoing":
+        await hold(port, options)
+        return
     if kind.startswith("udp"):
         protocol = UdpSilent if kind == "udp-silent" else UdpEcho
-        await asyncio.get_running_loop().create_datagram_endpoint(protocol, local_addr=(address or "::", int(port)))
+        await asyncio.get_running_loop().create_datagram_endpoint(protocol, local_addr=(address or "::", port))
         return
     handlers = {
         "echo": echo,
@@ -145,7 +163,7 @@ async def listen(specification: str) -> None:
         "https": http(status),
     }
     context = certified() if kind == "https" else None
-    server = await asyncio.start_server(guarded(handlers[kind]), address, int(port), ssl=context)
+    server = await asyncio.start_server(guarded(handlers[kind]), address, port, ssl=context)
     await server.start_serving()
 
 

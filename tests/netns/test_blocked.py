@@ -26,6 +26,15 @@ DROPPED = {
     "udp-router": "udp 6000",
     "udp-target": "udp 6001",
 }
+# The handshake passes, data does not: devices that look into it.
+DATA = "tcp flags & psh == psh"
+PAYLOAD = {
+    "data-dropped": ("tcp 5006", f"tcp dport 5006 {DATA} drop"),
+    "data-reset": ("tcp 5007", f"tcp dport 5007 {DATA} reject with tcp reset"),
+    "data-rejected": ("tcp 5008", f"tcp dport 5008 {DATA} reject with icmpx admin-prohibited"),
+    "http-dropped": ("http 5010", f"tcp dport 5010 {DATA} drop"),
+    "tls-dropped": ("https 5011", f"tcp dport 5011 {DATA} drop"),
+}
 ANSWER_DROPPED = {"tcp-return": "tcp 5005", "udp-return": "udp 6002"}
 
 
@@ -44,7 +53,9 @@ def dropped(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
             ),
         )
         lab.nft("b1", chain("input", "tcp dport {5001, 5003} drop", "udp dport 6001 drop"))
-        services = {**DROPPED, **ANSWER_DROPPED, "udp-source": "udp 6003", "open": "tcp 5009"}
+        lab.nft("r", chain("forward", *(rule for _, rule in PAYLOAD.values())))
+        held_up = {name: service for name, (service, _) in PAYLOAD.items()}
+        services = {**DROPPED, **held_up, **ANSWER_DROPPED, "udp-source": "udp 6003", "open": "tcp 5009"}
         return portcheck(lab, pair(), services, family=request.param)
 
 
@@ -62,6 +73,13 @@ def test_a_dropped_answer_is_blocked(dropped: Run, service: str) -> None:
     assert verdict == "blocked", dropped
     # The stand-in's own account proves the way back where a datagram reached it; a SYN leaves no trace there.
     assert cause in {None, "return-path"}
+
+
+@pytest.mark.parametrize("service", PAYLOAD)
+def test_connected_but_data_does_not_pass(dropped: Run, service: str) -> None:
+    verdict, cause = dropped.outcome(service=service)
+    assert verdict == "blocked", dropped
+    assert cause in {None, "payload"}, dropped
 
 
 def test_the_sources_own_firewall_is_named(dropped: Run) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .harness import pair
-from .lab import Lab, chain
+from .lab import Lab, chain, command
 
 if TYPE_CHECKING:
     from .harness import Portcheck, Run
@@ -113,6 +113,36 @@ def test_a_port_that_is_taken_before_the_installation(taken: Run, service: str) 
     assert taken.outcome(service=service) == ("mismatch", "port-taken"), taken
     row = taken.row(service=service)
     assert "python" in json.dumps([row["evidence"], row["detail"]]), row
+
+
+def test_a_port_that_an_outgoing_connection_holds(portcheck: Portcheck) -> None:
+    """No service is there, and no stand-in can be: not measured."""
+    with Lab("a1", "b1") as lab:
+        lab.serve("a1", "echo 7000")
+        lab.serve("b1", f"outgoing 52380 address={lab.address('b1')} to={lab.address('a1')}:7000")
+        run = portcheck(lab, pair(), {"etcd": "tcp 52380", "beside": "tcp 52381"})
+    assert run.outcome(service="etcd") == ("inconclusive", "resources"), run
+    assert run.outcome(service="beside") == ("pass", None), run
+    assert run.code == 6
+
+
+def test_a_firewall_that_shakes_hands_in_the_targets_place(portcheck: Portcheck) -> None:
+    """A SYN proxy connects first and asks the target later. What reaches the target passes, what does not must not."""
+    proxied = "tcp dport 5000-5001 tcp flags syn"
+    with Lab("a1", "b1") as lab:
+        command(*lab.prefix("r"), "sysctl", "-q", "-w", "net.netfilter.nf_conntrack_tcp_loose=0")
+        lab.nft("b1", chain("input", "tcp dport 5001 drop"))
+        lab.nft(
+            "r",
+            "table inet lab {\n"
+            f"chain early {{ type filter hook prerouting priority raw;\n{proxied} notrack\n}}\n"
+            "chain forward { type filter hook forward priority filter;\n"
+            "tcp dport 5000-5001 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm\n"
+            "tcp dport 5000-5001 ct state invalid drop\n}\n}\n",
+        )
+        run = portcheck(lab, pair(), {"open": "tcp 5000", "dropped": "tcp 5001"})
+    assert run.outcome(service="open") == ("pass", None), run
+    assert run.row(service="dropped")["verdict"] in {"blocked", "mismatch"}, run
 
 
 def test_the_port_beside_it_is_free(taken: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,13 +36,15 @@ def running(lab: Lab, portcheck: Portcheck) -> Iterator[Running]:
         running.process.communicate()
 
 
-@pytest.mark.parametrize("whom", ["everyone", "coordinator"])
-def test_interrupted(lab: Lab, running: Running, whom: str) -> None:
-    """By Ctrl-C, which the agents get as well, or by a signal to the coordinator alone."""
-    if whom == "everyone":
-        running.interrupt()
-    else:
+@pytest.mark.parametrize("how", ["ctrl-c", "ctrl-c-twice", "coordinator-only"])
+def test_interrupted(lab: Lab, running: Running, how: str) -> None:
+    """By Ctrl-C, which the terminal sends to all that it started, or by a signal to the coordinator alone."""
+    if how == "coordinator-only":
         running.process.send_signal(signal.SIGINT)
+    else:
+        running.interrupt()
+    if how == "ctrl-c-twice":
+        running.interrupt()
     run = running.finish()
     assert run.code == 2, run
     assert run.report["run"]["interrupted"] is True
@@ -49,6 +52,19 @@ def test_interrupted(lab: Lab, running: Running, whom: str) -> None:
     assert run.verdicts(service="slow") <= {"blocked", "inconclusive"}, run
     assert "Traceback" not in run.stderr
     closed(lab)
+
+
+def test_interrupted_before_the_agents_have_greeted(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        mute = {"portcheck_exec": f"{' '.join(lab.prefix('b1'))} sleep 3600 #"}
+        running = portcheck.start(lab, pair(), {"tcp": "tcp 5000"}, variables={"b1": mute})
+        eventually(lambda: bool(lab.pids("b1")), 20, "the agent was never started")
+        began = time.monotonic()
+        running.interrupt()
+        run = running.finish()
+    assert run.code == 2, run
+    assert run.verdicts() == {"inconclusive"}, run
+    assert time.monotonic() - began < 15
 
 
 STRANGER = """

@@ -19,6 +19,8 @@ SERVED = {
     "http": ("http 8080", "http 8080"),
     "https": ("https 8443", "https 8443"),
     "banner": ("tcp 5002", "banner 5002"),
+    "unauthorised": ("http 8086", "http 8086 status=401"),
+    "elsewhere": ("http 8087", "http 8087 status=302"),
 }
 WRONG = {
     "no-http": ("http 8081", "banner 8081", "wrong-service"),
@@ -40,6 +42,7 @@ HIDDEN_SERVERS = ("echo 5020", "echo 5021", "http 5022", "echo 5023", "udp-echo 
 STUCK = {
     "silent": ("http 8084", "silent 8084"),
     "silent-tls": ("https 8447", "silent 8447"),
+    "tls-for-http": ("http 8088", "https 8088"),
     "dripping": ("http 8085", "dripping 8085"),
 }
 OTHERS = {"loopback": "tcp 5030", "mute": "udp 5031"}

@@ -36,6 +36,11 @@ def test_the_report_says_so(plain: Run) -> None:
     assert [host["name"] for host in plain.report["hosts"] if host["agent"]] == ["a1", "b1"]
 
 
+def test_the_evidence_does_not_contradict_itself(plain: Run) -> None:
+    for row in plain.rows():
+        assert "not reached" not in json.dumps(row["evidence"]), row
+
+
 @pytest.fixture(scope="module")
 def translated(portcheck: Portcheck) -> Run:
     with Lab("a1", "b1") as lab:
@@ -49,6 +54,27 @@ def test_a_translated_source_passes_and_is_noted(translated: Run, service: str) 
     assert (row["verdict"], row["state"]) == ("pass", "open"), translated
     assert "10.77.3.1" in json.dumps([row["evidence"], row["detail"]]), row
     assert translated.code == 0
+
+
+def test_a_public_address_that_is_translated_to_the_target_passes(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("prerouting", f"ip daddr 203.0.113.5 dnat ip to {lab.address('b1')}"))
+        run = portcheck(lab, pair(), SERVICES, variables={"b1": {"portcheck_address": "203.0.113.5"}})
+    assert (run.code, run.verdicts()) == (0, {"pass"}), run
+
+
+def test_services_that_share_a_port_all_pass(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        run = portcheck(lab, pair(), {"tcp": "tcp 8080", "http": "http 8080", "https": "https 8080", "udp": "udp 8080"})
+    assert (run.code, run.verdicts()) == (0, {"pass"}), run
+
+
+def test_one_machine_under_two_names(portcheck: Portcheck) -> None:
+    """Its second agent finds the ports held by the first one's stand-ins; that is nobody's service."""
+    with Lab("a1", "b1") as lab:
+        same = {"portcheck_address": lab.address("b1"), "portcheck_exec": " ".join(lab.prefix("b1"))}
+        run = portcheck(lab, {**pair(), "alias": ("target",)}, SERVICES, variables={"alias": same})
+    assert run.verdicts() <= {"pass", "inconclusive"}, run
 
 
 def test_each_source_reaches_each_target(portcheck: Portcheck) -> None:

@@ -62,6 +62,16 @@ def test_all_closed_conforms(portcheck: Portcheck) -> None:
     assert len(run.rows(source="x1")) == len(CLOSED)
 
 
+@pytest.mark.parametrize("agent", [{"portcheck_exec": "false"}, {"portcheck_agent": "none"}], ids=["dead", "none"])
+def test_a_refusal_without_a_stand_in_proves_nothing(portcheck: Portcheck, agent: dict[str, str]) -> None:
+    """The way is free, and only nobody there yet."""
+    with Lab("a1", "b1", "x1") as lab:
+        roles = {**pair(), "x1": ()}
+        run = portcheck(lab, roles, {"tcp": "tcp 5000"}, policy={"outside": "enforce"}, variables={"b1": agent})
+    assert run.row(source="x1")["verdict"] == "inconclusive", run
+    assert run.code == 6
+
+
 def test_a_running_service_is_exposed(portcheck: Portcheck) -> None:
     with Lab("a1", "b1", "x1") as lab:
         lab.serve("b1", "echo 5000", "http 8080", "echo 5010")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .harness import pair
-from .lab import Lab, chain
+from .lab import Lab, chain, command
 
 if TYPE_CHECKING:
     from .harness import Portcheck
@@ -31,6 +31,28 @@ def test_loss_is_no_finding(portcheck: Portcheck) -> None:
     found = {row["ports"]: row["verdict"] for row in run.rows()}
     assert found == {"5000-5299": "pass", "6000-6099": "pass", "7000-7029": "pass"}, run
     assert run.code == 0
+
+
+def test_loss_is_no_finding_on_a_running_system(portcheck: Portcheck) -> None:
+    """Half of each range is served: what is there passes, what is not is down, and nothing is blocked."""
+    with Lab("a1", "b1") as lab:
+        lab.serve("b1", "echo 5000-5149", "http 7000-7014")
+        lab.nft("r", chain("forward", "numgen random mod 100 < 5 drop"))
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000-5299", "http": "http 7000-7029"}, phase="live")
+    assert {row["ports"]: row["verdict"] for row in run.rows()} == {
+        "5000-5149": "pass",
+        "5150-5299": "down",
+        "7000-7014": "pass",
+        "7015-7029": "down",
+    }, run
+
+
+def test_a_limit_on_icmp_errors_is_no_finding(portcheck: Portcheck) -> None:
+    """Nothing listens on a hundred UDP ports, and the target says so about once a second, as Linux does by default."""
+    with Lab("a1", "b1") as lab:
+        command(*lab.prefix("b1"), "sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=1000")
+        run = portcheck(lab, pair(), {"udp": "udp 5000-5099"}, phase="live")
+    assert run.verdicts() <= {"down", "inconclusive"}, run
 
 
 def test_a_range_beyond_the_file_limit_is_walked_in_windows(portcheck: Portcheck) -> None:

@@ -1,0 +1,173 @@
+"""The sentences: there is one for everything that can happen, none shows its seams, none obeys a stranger's text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.model import story
+from probe.model.judge import Judgement, judge
+from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
+from probe.model.result import Where
+from probe.model.words import Cause, Expect, Phase, Protocol, State, Verdict
+
+# DESIGN: the closed list of causes, by verdict; None where it is not proven.
+CAUSES: dict[Verdict, tuple[str | None, ...]] = {
+    Verdict.BLOCKED: (
+        *("source-firewall", "no-route", "network", "target-firewall", "return-path", "payload", "mtu"),
+        None,
+    ),
+    Verdict.DOWN: ("not-listening", "bound-elsewhere", "overload"),
+    Verdict.MISMATCH: (
+        *("port-taken", "wrong-service", "tls", "http-status", "unhealthy", "intercepted", "dns"),
+        None,
+    ),
+    Verdict.EXPOSED: ("listening", "stand-in", None),
+    Verdict.INCONCLUSIVE: ("no-agent", "agent-lost", "resources", "conflicting-evidence", "timeout", None),
+}
+OUTCOMES = [(verdict, cause and Cause(cause)) for verdict, causes in CAUSES.items() for cause in causes]
+HOSTILE = "x\x1b]0;gone\x07\r\n\u202e{0}{nothing}"
+SILENT = Observation(state=State.FILTERED, failure=Failure.TIMEOUT)
+ICMP = Icmp(family=4, type=3, code=13, sender="10.0.9.254")
+
+
+def sentences(case: Any, found: Judgement) -> list[str]:
+    said = [story.detail(case, found, ""), story.advice(case, found, str(case.check.ports))]
+    return said + [item.what for item in story.evidence(case)]
+
+
+def test_the_list_of_causes_is_complete() -> None:
+    assert {cause for _, cause in OUTCOMES if cause} == set(Cause)
+
+
+@pytest.mark.parametrize(("verdict", "cause"), OUTCOMES, ids=str)
+def test_every_failure_is_told_and_has_advice(situation: Any, verdict: Verdict, cause: Cause | None) -> None:
+    seen = Observation(state=State.REJECTED, failure=Failure.ICMP, icmp=ICMP, status=503)
+    expect = Expect.BLOCK if verdict is Verdict.EXPOSED else Expect.REACH
+    view = TargetView(use=PortUse.LISTENER, by="redis (pid 7)", bound=("127.0.0.1",))
+    case = situation(seen=seen, expect=expect, view=view)
+    found = Judgement(verdict=verdict, cause=cause, where=Where(address="10.0.9.254", side="at"))
+    detail, advice, *_ = sentences(case, found)
+    assert len(detail.split()) >= 5
+    assert advice.endswith((".", "?"))
+    assert advice[0].isupper()
+    assert "{" not in detail + advice
+    assert "None" not in detail + advice
+
+
+@pytest.mark.parametrize("expect", Expect)
+def test_a_pass_needs_no_advice(situation: Any, expect: Expect) -> None:
+    assert story.advice(situation(expect=expect), Judgement(verdict=Verdict.PASS), "1") == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"seen": Observation(state=State.FILTERED, failure=Failure.TIMEOUT, attempts=3)},
+            ["no answer to SYN in 3 attempts"],
+        ),
+        (
+            {
+                "seen": Observation(state=State.FILTERED, failure=Failure.TIMEOUT, attempts=1),
+                "protocol": Protocol.UDP,
+            },
+            ["no answer to datagrams in 1 attempt"],
+        ),
+        ({"seen": Observation(state=State.CLOSED, failure=Failure.REFUSED)}, ["RST in 1 attempt"]),
+        (
+            {"seen": Observation(state=State.REJECTED, failure=Failure.ICMP, icmp=ICMP)},
+            ["ICMP admin prohibited (type 3, code 13) from 10.0.9.254"],
+        ),
+        (
+            {"seen": Observation(state=State.OPEN, proof=Proof.KEYED, local="10.0.0.1", seen_from="192.0.2.1")},
+            ["right answer", "192.0.2.1, not 10.0.0.1"],
+        ),
+        (
+            {"seen": Observation(state=State.OPEN, proof=Proof.ANSWERED, status=503, text="nginx")},
+            ["HTTP 503 from 'nginx'"],
+        ),
+        (
+            {"seen": SILENT, "view": TargetView(use=PortUse.STAND_IN), "receipts": Receipts(answered=True)},
+            ["received the challenge and answered it"],
+        ),
+        ({"seen": SILENT, "view": TargetView(use=PortUse.STAND_IN)}, ["was not reached"]),
+        (
+            {"view": TargetView(use=PortUse.LISTENER, by="sshd (pid 9)", bound=("0.0.0.0",))},
+            ["sshd (pid 9) listens on 0.0.0.0"],
+        ),
+        (
+            {"receipts": Receipts(elsewhere="c")},
+            ["the stand-in of c received the challenge that was meant for b"],
+        ),
+    ],
+    ids=lambda value: value[0][:40] if isinstance(value, list) else "",
+)
+def test_the_evidence_is_told(situation: Any, more: dict[str, Any], words: list[str]) -> None:
+    told = " | ".join(item.what for item in story.evidence(situation(**more)))
+    for word in words:
+        assert word in told
+
+
+def test_evidence_says_where_it_was_seen(situation: Any) -> None:
+    case = situation(
+        seen=Observation(state=State.FILTERED, failure=Failure.TIMEOUT),
+        view=TargetView(use=PortUse.STAND_IN),
+        receipts=Receipts(elsewhere="c"),
+    )
+    assert [item.at for item in story.evidence(case)] == ["source", "target", "coordinator"]
+
+
+def test_the_advice_says_whose_ticket_it_is(situation: Any) -> None:
+    case = situation(seen=Observation(state=State.REJECTED, failure=Failure.ICMP, icmp=ICMP, local="10.0.0.1"))
+    found = judge(case.__class__(**{**_fields(case), "view": TargetView(use=PortUse.STAND_IN)}))
+    advice = story.advice(case, found, "5432")
+    assert advice == "Ask the owner of 10.0.9.254 to allow tcp 5432 from a (10.0.0.1) to b (10.0.0.2)."
+
+
+def _fields(case: Any) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in case.__struct_fields__}
+
+
+# Whatever an agent, a process or a server says of itself.
+words = st.sampled_from(["", "plain", HOSTILE])
+sights = st.builds(
+    Observation,
+    state=st.sampled_from(State),
+    operation=st.sampled_from(Operation),
+    failure=st.none() | st.sampled_from(Failure),
+    proof=st.sampled_from(Proof),
+    icmp=st.none()
+    | st.builds(Icmp, family=st.sampled_from([4, 6]), type=st.just(3), code=st.integers(0, 20), sender=words),
+    local=words,
+    seen_from=words,
+    answered_by=words,
+    status=st.none() | st.just(503),
+    text=words,
+)
+views = st.builds(TargetView, use=st.sampled_from(PortUse), by=words, bound=st.tuples(words), detail=words)
+
+
+@given(
+    phase=st.sampled_from(Phase),
+    expect=st.sampled_from(Expect),
+    protocol=st.sampled_from(Protocol),
+    target=st.sampled_from(["a", "b"]),
+    seen=st.none() | sights,
+    view=views,
+    receipts=st.builds(Receipts, answered=st.booleans(), arrived=st.booleans(), elsewhere=st.sampled_from(["", "c"])),
+    target_problem=st.none() | st.sampled_from([Cause.NO_AGENT, Cause.AGENT_LOST]),
+)
+def test_whatever_happens_the_sentences_are_whole_and_printable(situation: Any, **given_: Any) -> None:
+    case = situation(**given_)
+    found = judge(case)
+    said = sentences(case, found)
+    if found.verdict is not Verdict.PASS:
+        assert said[0]
+        assert said[1]
+    for sentence in said:
+        assert sentence.isprintable()
+        assert "{" not in sentence.replace("{0}{nothing}", "")
