@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 # seconds and lost after SILENCE.
 LEASE, PING, SILENCE = 15.0, 2.0, 12.0
 _SENDING = 10.0
+_STOPPING = 3.0
 
 
 class AgentLost(Exception):
@@ -111,15 +112,19 @@ class Link:
         return answer
 
     async def walk(self, order: Callable[[int], Walk], results: Callable[[Results], None], deadline: float) -> Walked:
-        """Results are handed over as they come. Cancelled, the agent is told to stop."""
+        """Results are handed over as they come. Cancelled, the agent is told to stop, and what it has is taken."""
         number = self._number()
         self._walks[number] = results
+        walking = asyncio.create_task(self._ask(lambda _: order(number), deadline, number))
         try:
-            answer = await self._ask(lambda _: order(number), deadline, number)
+            answer = await asyncio.shield(walking)
         except asyncio.CancelledError:
-            if self.lost is None:
-                with contextlib.suppress(AgentLost):
-                    await self._send(Stop(id=self._number(), walk=number))
+            with contextlib.suppress(AgentLost, AgentRefused):
+                await self._send(Stop(id=self._number(), walk=number))
+            await asyncio.wait((walking,), timeout=_STOPPING)
+            walking.cancel()
+            if walking.done() and not walking.cancelled():
+                walking.exception()  # that it was lost is known elsewhere
             raise
         finally:
             self._walks.pop(number, None)

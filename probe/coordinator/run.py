@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.coordinator.channels import ChannelError, describe, open_channel
-from probe.coordinator.link import AgentLost, AgentRefused, Link
+from probe.coordinator.agents import Agents
+from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.pieces import Errand, Piece
 from probe.coordinator.receipts import Ledger
 from probe.coordinator.targets import Views, Window, windows
 from probe.model.observation import PortUse
-from probe.model.result import AgentInfo, HostResult, Report, RunInfo, summarise
-from probe.model.words import Cause, Expect, Phase, Protocol
+from probe.model.result import HostResult, Report, RunInfo, summarise
+from probe.model.words import Expect, Phase, Protocol
 from probe.wire.challenge import KEY_SIZE, pair_key
 from probe.wire.frames import WireError
 from probe.wire.messages import Aim, Look, Open, Results, Walk
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from probe.model.inventory import Host
     from probe.plan import Plan
 
-_GREETING = 30.0
 _LOOKING = 60.0
-_WALKING = 900.0
+# A walk's deadline: this, and the time that its ports take at the slowest pace worth waiting for (ports a second).
+_WALKING, _WALKING_PACE = 300.0, 50.0
 # Of the files that an agent may open, so many are for stand-ins and so many for its own connections; the rest is for
 # its guests.
 _STAND_INS, _CONNECTIONS = 0.5, 0.2
@@ -59,8 +59,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run:
-    """`execute` once. `progress(done, total, failing, text)` is called as it goes; `stop` ends it early with what
-    there is.
+    """`execute` once. Raises UserError for a host whose variables make no way to reach it. `progress(done, total,
+    failing, text)` is called as it goes; `stop` ends it early with what there is.
     """
 
     def __init__(self, plan: Plan, terms: Terms, progress: Callable[[int, int, int, str], None]) -> None:
@@ -72,8 +72,7 @@ class Run:
         self._hosts = plan.inventory.hosts
         self._numbers = {name: number for number, name in enumerate(self._hosts, 1)}
         self._keys = {name: os.urandom(KEY_SIZE) for name in self._hosts}
-        self._links: dict[str, Link] = {}
-        self._problems: dict[str, str] = {}
+        self._agents = Agents(self._hosts, self._id, terms.tls)
         self._checks: dict[str, list[Check]] = {}
         self._pieces: dict[str, list[Piece]] = {}
         self._ledger = Ledger()
@@ -87,9 +86,6 @@ class Run:
         self._stopped.set()
 
     async def execute(self) -> Report:
-        """Raises UserError for a host whose variables make no way to reach it."""
-        for host in self._hosts.values():
-            describe(host)
         self._checks = {source: list(self._plan.checks(source)) for source in self._plan.sources}
         self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
         try:
@@ -104,57 +100,24 @@ class Run:
                 if not work.cancelled() and work.done():
                     work.result()
         finally:
-            await self._disconnect()
+            await self._agents.leave()
         return self._report()
 
     async def _work(self) -> None:
         self._progress(0, self._total, 0, "reaching agents")
-        await self._connect()
+        checks = [check for found in self._checks.values() for check in found]
+        await self._agents.reach({check.source for check in checks} | {check.target for check in checks})
         by_target: dict[str, list[Check]] = {}
-        for checks in self._checks.values():
-            for check in checks:
-                by_target.setdefault(check.target, []).append(check)
-        cuts = {target: windows(checks, self._capacity(target)) for target, checks in by_target.items()}
+        for check in checks:
+            by_target.setdefault(check.target, []).append(check)
+        cuts = {target: windows(named, self._capacity(target)) for target, named in by_target.items()}
         for number in range(max((len(cut) for cut in cuts.values()), default=0)):
             await self._window({target: cut[number] for target, cut in cuts.items() if number < len(cut)})
 
-    # --- agents -------------------------------------------------------------------------------------------------------
-
-    async def _connect(self) -> None:
-        wanted = {name for name, checks in self._checks.items() if checks}
-        wanted |= {check.target for checks in self._checks.values() for check in checks}
-        async with asyncio.TaskGroup() as group:
-            for name in wanted:
-                group.create_task(self._reach(self._hosts[name]))
-
-    async def _reach(self, host: Host) -> None:
-        if not describe(host):
-            self._problems[host.name] = "has no agent (portcheck_agent=none)"
-            return
-        link = None
-        try:
-            async with asyncio.timeout(_GREETING):
-                channel = await open_channel(host, self._terms.tls)
-            link = Link(channel, self._id)
-            self._links[host.name] = link
-            await link.greet(_GREETING)
-        except TimeoutError:
-            self._problems[host.name] = f"{describe(host)}: no connection within {_GREETING:.0f} s"
-        except (ChannelError, AgentLost) as error:
-            self._problems[host.name] = f"{describe(host)}: {error}"
-
-    def _alive(self, name: str) -> Link | None:
-        link = self._links.get(name)
-        return link if link is not None and link.hello is not None and link.lost is None else None
-
     def _capacity(self, name: str) -> int:
-        link = self._alive(name)
-        return max(64, int(link.hello.files * _STAND_INS)) if link is not None and link.hello is not None else 1 << 20
-
-    async def _disconnect(self) -> None:
-        links = list(self._links.values())
-        if links:
-            await asyncio.wait([asyncio.create_task(link.close()) for link in links], timeout=15)
+        """How many stand-ins this target can hold at once."""
+        found = self._agents.link(name)
+        return max(64, int(found[1].files * _STAND_INS)) if found is not None else 1 << 20
 
     # --- one window ---------------------------------------------------------------------------------------------------
 
@@ -190,9 +153,10 @@ class Run:
         return self._terms.phase is not Phase.LIVE
 
     async def _prepare(self, target: str, window: Window, views: Views, opened: dict[str, int]) -> None:
-        link = self._alive(target)
-        if link is None:
+        found = self._agents.link(target)
+        if found is None:
             return
+        link, _ = found
 
         def order(number: int) -> Look | Open:
             if not self._opens:
@@ -215,7 +179,7 @@ class Run:
             except ValueError as error:
                 raise link.give_up(f"its answer makes no sense: {error}") from None
         except AgentRefused as error:
-            self._problems[target] = f"the agent refused to open stand-ins: {error}"
+            self._agents.blame(target, f"it refused to open stand-ins: {error}")
         except AgentLost:
             pass  # the link remembers why
 
@@ -227,9 +191,10 @@ class Run:
         return self._certificate
 
     async def _close(self, target: str, number: int) -> None:
-        link = self._alive(target)
-        if link is None:
+        found = self._agents.link(target)
+        if found is None:
             return
+        link, _ = found
         try:
             closed = await link.close_stand_ins(number, _LOOKING)
             try:
@@ -262,24 +227,25 @@ class Run:
             if use is PortUse.LISTENER:
                 return False
             if use is PortUse.UNKNOWN:
-                return self._agentless(check.target)
+                return self._agents.agentless(check.target)
         return True
-
-    def _agentless(self, target: str) -> bool:
-        return not describe(self._hosts[target])
 
     async def _walk(self, source: str, errands: list[Errand], visitors: dict[str, set[str]]) -> None:
         going = {task: errand for task, errand in enumerate(errands) if self._needs_walk(errand)}
         idle = sum(len(errand.ports) for task, errand in enumerate(errands) if task not in going)
         self._count(idle, 0)
-        link = self._alive(source)
-        if link is None or not going or link.hello is None:
+        found = self._agents.link(source)
+        if found is None or not going:
             self._count(sum(len(errand.ports) for errand in going.values()), 0)
             return
+        link, hello = found
         number = self._numbers[source]
         aims = tuple(self._aim(task, errand, number) for task, errand in going.items())
         crowd = max(len(visitors[errand.check.target]) for errand in going.values())
-        most = max(16, min(_MOST, int(link.hello.files * _CONNECTIONS)))
+        ports = sum(len(errand.ports) for errand in going.values())
+        pace = min(_WALKING_PACE, self._terms.rate / 4) if self._terms.rate else _WALKING_PACE
+        deadline = _WALKING + ports / pace
+        most = max(16, min(_MOST, int(hello.files * _CONNECTIONS)))
 
         def order(order_number: int) -> Walk:
             return Walk(
@@ -292,7 +258,7 @@ class Run:
                 per_target=max(4, _PER_TARGET // crowd),
                 rate=self._terms.rate,
                 timeout=self._terms.timeout,
-                deadline=_WALKING,
+                deadline=deadline,
                 seed=self._terms.seed + number,
             )
 
@@ -312,11 +278,11 @@ class Run:
             known = max(part.settled, known)
 
         try:
-            await link.walk(order, results, _WALKING + 60)
+            await link.walk(order, results, deadline + 60)
         except AgentLost:
             pass  # its rows say so
         except AgentRefused as error:
-            self._problems[source] = f"the agent refused to walk: {error}"
+            self._agents.blame(source, f"it refused to walk: {error}")
 
     def _aim(self, task: int, errand: Errand, number: int) -> Aim:
         check = errand.check
@@ -342,25 +308,6 @@ class Run:
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def problem(self, name: str) -> tuple[Cause, str] | None:
-        """Why this host's agent cannot speak; None if it can."""
-        link = self._links.get(name)
-        if link is not None and link.hello is not None:
-            if link.lost is not None and link.lost.known:
-                return Cause.AGENT_LOST, f"the agent of {name} was lost: {link.lost}"
-            if name in self._problems:
-                return Cause.AGENT_LOST, f"{name}: {self._problems[name]}"
-            return None
-        if name in self._problems:
-            return Cause.NO_AGENT, f"no agent on {name}: {self._problems[name]}"
-        return None
-
-    def _words(self, name: str) -> str:
-        """The same without the host's name, for where it stands beside."""
-        link = self._links.get(name)
-        lost = link.lost if link is not None else None
-        return self._problems.get(name) or (str(lost) if lost is not None else "")
-
     def _report(self) -> Report:
         from probe.coordinator.results import Results as Judged
 
@@ -369,8 +316,8 @@ class Run:
             hosts=self._hosts,
             numbers=self._numbers,
             ledger=self._ledger,
-            problem=self.problem,
-            agentless=self._agentless,
+            problem=self._agents.problem,
+            agentless=self._agents.agentless,
             interrupted=self.interrupted,
         )
         rows = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)
@@ -395,18 +342,13 @@ class Run:
         )
 
     def _host(self, host: Host) -> HostResult:
-        link = self._links.get(host.name)
-        problem = self._words(host.name)
-        agent = None
-        if link is not None and link.hello is not None:
-            agent = AgentInfo(version=link.hello.version, capabilities=link.hello.capabilities, channel=link.channel)
         return HostResult(
             name=host.name,
             addresses=host.addresses,
             roles=self._plan.roles(host.name),
             zone=host.zone,
-            agent=agent,
-            problem=problem,
+            agent=self._agents.info(host.name),
+            problem=self._agents.words(host.name),
         )
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ CLOSING_SECONDS = 15
 
 Roles = Mapping[str, tuple[str, ...]]
 Services = Mapping[str, str]
+Families = tuple[int, ...]
+BOTH = (4, 6)
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,6 +55,11 @@ class Run:
         row = self.row(**wanted)
         assert row["evidence"] or row["verdict"] == "pass", row
         return row["verdict"], row["cause"]
+
+    def over(self, family: int) -> Run:
+        """The same run, with the rows of one family of addresses."""
+        rows = [row for row in self.rows() if (":" in row["address"]) == (family == 6)]
+        return replace(self, report={**self.report, "checks": rows})
 
     def verdicts(self, **wanted: str | None) -> set[str]:
         return {row["verdict"] for row in self.rows(**wanted)}
@@ -98,7 +105,7 @@ class Running:
         return run
 
 
-def inventory(lab: Lab, roles: Roles, family: int, variables: Mapping[str, Mapping[str, str]]) -> str:
+def inventory(lab: Lab, roles: Roles, families: Families, variables: Mapping[str, Mapping[str, str]]) -> str:
     """Hosts in the roles they hold, those of the lab reached through their namespaces.
 
     `variables` add to what is said of a host, or replace it.
@@ -108,7 +115,10 @@ def inventory(lab: Lab, roles: Roles, family: int, variables: Mapping[str, Mappi
     for host, held in roles.items():
         said = {"portcheck_zone": "outside" if host.startswith("x") else "inside"}
         if host in lab.hosts:
-            said |= {"portcheck_address": lab.address(host, family), "portcheck_exec": " ".join(lab.prefix(host))}
+            said |= {
+                "portcheck_address": ",".join(lab.address(host, family) for family in families),
+                "portcheck_exec": " ".join(lab.prefix(host)),
+            }
         said |= variables.get(host, {})
         lines.append(" ".join([host, *(f'{name}="{value}"' for name, value in said.items())]))
         for role in held:
@@ -151,12 +161,12 @@ class Portcheck:
         services: Services,
         *arguments: str,
         phase: str = "pre-install",
-        family: int = 4,
+        families: Families = (4,),
         policy: Mapping[str, str] | None = None,
         variables: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Running:
         here = Path(tempfile.mkdtemp(dir=self.folder))
-        (here / "hosts.txt").write_text(inventory(lab, roles, family, variables or {}))
+        (here / "hosts.txt").write_text(inventory(lab, roles, families, variables or {}))
         (here / "m.yaml").write_text(matrix(roles, services, policy or {}))
         words = [
             "run",

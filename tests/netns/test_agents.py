@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import fake_agent
-from .harness import closed, pair
+from .harness import DEADLINE_SECONDS, closed, pair
 from .lab import Lab, chain, eventually
 
 if TYPE_CHECKING:
-    from .harness import Portcheck, Run
+    from collections.abc import Iterator
+
+    from .harness import Portcheck, Run, Running
 
 FAKE = f"{sys.executable} {fake_agent.__file__}"
 PREFIXES = {
@@ -27,44 +29,25 @@ LOST = {"no-agent", "agent-lost"}
 
 
 @pytest.fixture(scope="module")
-def strange(portcheck: Portcheck) -> Run:
-    """All of them in one run, each as a source and as a target, beside two hosts that are well."""
+def strange_under_way(portcheck: Portcheck) -> Iterator[Running]:
+    """All of them in one run, each as a source and as a target, beside two hosts that are well.
+
+    It takes as long as an agent may take to greet, so it is begun first, and read last.
+    """
     with Lab("a1", "b1") as lab:
         variables = {
             name: {"portcheck_address": f"10.77.4.{number}", "portcheck_exec": prefix}
             for number, (name, prefix) in enumerate(PREFIXES.items(), 10)
         }
         roles = {**pair(), **dict.fromkeys(PREFIXES, ("source", "target"))}
-        return portcheck(lab, roles, {"tcp": "tcp 5000", "udp": "udp 5001"}, variables=variables)
-
-
-@pytest.mark.parametrize("host", PREFIXES)
-def test_its_rows_are_inconclusive(strange: Run, host: str) -> None:
-    rows = strange.rows(source=host) + strange.rows(target=host)
-    assert len(strange.rows(source=host, target="b1")) == len(strange.rows(source="a1", target=host)) == 2, strange
-    assert {row["verdict"] for row in rows} == {"inconclusive"}, strange
-    assert {row["cause"] for row in rows} <= LOST, strange
-
-
-@pytest.mark.parametrize("host", PREFIXES)
-def test_its_trouble_is_told(strange: Run, host: str) -> None:
-    (told,) = [each for each in strange.report["hosts"] if each["name"] == host]
-    assert told["problem"]
-    assert told["problem"].isprintable()
-
-
-def test_the_others_pass(strange: Run) -> None:
-    assert [row["verdict"] for row in strange.rows(source="a1", target="b1")] == ["pass", "pass"], strange
-    assert strange.code == 6, strange
-    assert "Traceback" not in strange.stderr
-
-
-def test_noise_before_the_greeting_is_no_trouble(portcheck: Portcheck) -> None:
-    with Lab("a1", "b1") as lab:
-        prefix = " ".join(lab.prefix("b1"))
-        variables = {"b1": {"portcheck_exec": f"{prefix} {FAKE} login-banner"}}
-        run = portcheck(lab, pair(), {"tcp": "tcp 5000"}, variables=variables)
-    assert (run.code, run.verdicts()) == (0, {"pass"}), run
+        running = portcheck.start(lab, roles, {"tcp": "tcp 5000", "udp": "udp 5001"}, variables=variables)
+        try:
+            yield running
+            running.process.wait(DEADLINE_SECONDS)
+            closed(lab)
+        finally:
+            running.kill()
+            running.process.communicate()
 
 
 # What happens to an agent in mid-run. A stopped one keeps its sockets and its pipes, and says nothing any more.
@@ -72,8 +55,9 @@ VICTIMS = {"a2": signal.SIGKILL, "a3": signal.SIGSTOP, "b2": signal.SIGKILL, "b3
 
 
 @pytest.fixture(scope="module")
-def bereaved(portcheck: Portcheck) -> Run:
+def bereaved(portcheck: Portcheck, strange_under_way: Running) -> Run:
     """The victims are caught in the middle: nothing gets through where one of them is source or target."""
+    del strange_under_way
     sources, targets = ("a1", "a2", "a3"), ("b1", "b2", "b3")
     with Lab(*sources, *targets) as lab:
         lab.nft("r", chain("forward", 'iifname {"a2", "a3"} drop', 'oifname {"b2", "b3"} drop'))
@@ -103,3 +87,37 @@ def test_an_agent_is_lost_on_the_way(bereaved: Run, victim: str) -> None:
 def test_the_pairs_that_are_left_pass(bereaved: Run) -> None:
     assert bereaved.outcome(source="a1", target="b1") == ("pass", None), bereaved
     assert bereaved.code == 6, bereaved
+
+
+@pytest.fixture(scope="module")
+def strange(strange_under_way: Running) -> Run:
+    return strange_under_way.finish()
+
+
+@pytest.mark.parametrize("host", PREFIXES)
+def test_its_rows_are_inconclusive(strange: Run, host: str) -> None:
+    rows = strange.rows(source=host) + strange.rows(target=host)
+    assert len(strange.rows(source=host, target="b1")) == len(strange.rows(source="a1", target=host)) == 2, strange
+    assert {row["verdict"] for row in rows} == {"inconclusive"}, strange
+    assert {row["cause"] for row in rows} <= LOST, strange
+
+
+@pytest.mark.parametrize("host", PREFIXES)
+def test_its_trouble_is_told(strange: Run, host: str) -> None:
+    (told,) = [each for each in strange.report["hosts"] if each["name"] == host]
+    assert told["problem"]
+    assert told["problem"].isprintable()
+
+
+def test_the_others_pass(strange: Run) -> None:
+    assert [row["verdict"] for row in strange.rows(source="a1", target="b1")] == ["pass", "pass"], strange
+    assert strange.code == 6, strange
+    assert "Traceback" not in strange.stderr
+
+
+def test_noise_before_the_greeting_is_no_trouble(portcheck: Portcheck) -> None:
+    with Lab("a1", "b1") as lab:
+        prefix = " ".join(lab.prefix("b1"))
+        variables = {"b1": {"portcheck_exec": f"{prefix} {FAKE} login-banner"}}
+        run = portcheck(lab, pair(), {"tcp": "tcp 5000"}, variables=variables)
+    assert (run.code, run.verdicts()) == (0, {"pass"}), run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .harness import pair
+from .harness import BOTH, pair
 from .lab import Lab, chain
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ PAYLOAD = {
 ANSWER_DROPPED = {"tcp-return": "tcp 5005", "udp-return": "udp 6002"}
 
 
-@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
-def dropped(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
+@pytest.fixture(scope="module")
+def dropped_over_both(portcheck: Portcheck) -> Run:
     with Lab("a1", "b1") as lab:
         lab.nft("a1", chain("output", "tcp dport 5004 drop", "udp dport 6003 drop"))
         lab.nft(
@@ -56,7 +56,12 @@ def dropped(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
         lab.nft("r", chain("forward", *(rule for _, rule in PAYLOAD.values())))
         held_up = {name: service for name, (service, _) in PAYLOAD.items()}
         services = {**DROPPED, **held_up, **ANSWER_DROPPED, "udp-source": "udp 6003", "open": "tcp 5009"}
-        return portcheck(lab, pair(), services, family=request.param)
+        return portcheck(lab, pair(), services, families=BOTH)
+
+
+@pytest.fixture(params=BOTH, ids=["ipv4", "ipv6"])
+def dropped(request: pytest.FixtureRequest, dropped_over_both: Run) -> Run:
+    return dropped_over_both.over(request.param)
 
 
 @pytest.mark.parametrize("service", DROPPED)
@@ -137,7 +142,7 @@ def rejected(portcheck: Portcheck) -> dict[int, Run]:
             lab.nft("a1", chain("output", *rejections(family, "source")))
             lab.nft("r", chain("forward", *rejections(family, "router")))
             lab.nft("b1", chain("input", *rejections(family, "target")))
-            runs[family] = portcheck(lab, pair(), {**services, "open": "tcp 5999"}, family=family)
+            runs[family] = portcheck(lab, pair(), {**services, "open": "tcp 5999"}, families=(family,))
     return runs
 
 
@@ -192,7 +197,7 @@ def test_what_is_not_rejected_passes(rejected: dict[int, Run], family: int) -> N
 def test_a_source_without_a_route(portcheck: Portcheck, family: int) -> None:
     with Lab("a1", "a2", "b1") as lab:
         lab.ip("a1", f"route del default via {lab.router_address('a1', family)}")
-        run = portcheck(lab, {**pair(), "a2": ("source",)}, {"tcp": "tcp 5000", "udp": "udp 5001"}, family=family)
+        run = portcheck(lab, {**pair(), "a2": ("source",)}, {"tcp": "tcp 5000", "udp": "udp 5001"}, families=(family,))
     for service in ("tcp", "udp"):
         assert run.outcome(source="a1", service=service) == ("blocked", "no-route"), run
         assert run.row(source="a1", service=service)["state"] == "unreachable"

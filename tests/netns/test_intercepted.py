@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .harness import pair
+from .harness import BOTH, pair
 from .lab import Lab, chain, command
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ IMPOSTORS = {
 }
 
 
-@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
-def redirected(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
+@pytest.fixture(scope="module")
+def redirected_over_both(portcheck: Portcheck) -> Run:
     with Lab("a1", "b1") as lab:
         lab.serve("r", *(impostor for _, impostor in IMPOSTORS.values()))
         rules = []
@@ -42,7 +42,12 @@ def redirected(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
             transport = "udp" if protocol == "udp" else "tcp"
             rules.append(f'iifname "a1" {transport} dport {port} redirect to :{impostor.split()[1]}')
         lab.nft("r", chain("prerouting", *rules))
-        return portcheck(lab, pair(), {name: needed for name, (needed, _) in IMPOSTORS.items()}, family=request.param)
+        return portcheck(lab, pair(), {name: needed for name, (needed, _) in IMPOSTORS.items()}, families=BOTH)
+
+
+@pytest.fixture(params=BOTH, ids=["ipv4", "ipv6"])
+def redirected(request: pytest.FixtureRequest, redirected_over_both: Run) -> Run:
+    return redirected_over_both.over(request.param)
 
 
 @pytest.mark.parametrize("service", IMPOSTORS)

@@ -56,7 +56,7 @@ def test_interrupted(lab: Lab, running: Running, how: str) -> None:
 
 def test_interrupted_before_the_agents_have_greeted(portcheck: Portcheck) -> None:
     with Lab("a1", "b1") as lab:
-        mute = {"portcheck_exec": f"{' '.join(lab.prefix('b1'))} sleep 3600 #"}
+        mute = {"portcheck_exec": f"{' '.join(lab.prefix('b1'))} sh -c 'exec sleep 3600'"}
         running = portcheck.start(lab, pair(), {"tcp": "tcp 5000"}, variables={"b1": mute})
         eventually(lambda: bool(lab.pids("b1")), 20, "the agent was never started")
         began = time.monotonic()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .harness import pair
+from .harness import BOTH, pair
 from .lab import Lab, chain
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ STUCK = {
 OTHERS = {"loopback": "tcp 5030", "mute": "udp 5031"}
 
 
-@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
-def live(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
+@pytest.fixture(scope="module")
+def live_over_both(portcheck: Portcheck) -> Run:
     services = {
         **{name: needed for name, (needed, *_) in {**SERVED, **WRONG, **STUCK, **HIDDEN}.items()},
         **ABSENT,
@@ -59,7 +59,12 @@ def live(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
     with Lab("a1", "b1") as lab:
         lab.serve("b1", *running, *HIDDEN_SERVERS, "echo 5030 address=127.0.0.1", "udp-silent 5031")
         lab.nft("r", chain("forward", *(rule for _, rule in HIDDEN.values())))
-        return portcheck(lab, pair(), services, phase="live", family=request.param)
+        return portcheck(lab, pair(), services, phase="live", families=BOTH)
+
+
+@pytest.fixture(params=BOTH, ids=["ipv4", "ipv6"])
+def live(request: pytest.FixtureRequest, live_over_both: Run) -> Run:
+    return live_over_both.over(request.param)
 
 
 @pytest.mark.parametrize("service", SERVED)

@@ -19,7 +19,7 @@ SERVICES = {"tcp": "tcp 5000", "udp": "udp 5001", "http": "http 8080", "https": 
 @pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
 def plain(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
     with Lab("a1", "b1") as lab:
-        return portcheck(lab, pair(), SERVICES, family=request.param)
+        return portcheck(lab, pair(), SERVICES, families=(request.param,))
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .harness import pair
+from .harness import BOTH, pair
 from .lab import Lab, chain
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ RULES = (
 )
 
 
-@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
-def outside(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
+@pytest.fixture(scope="module")
+def outside_over_both(portcheck: Portcheck) -> Run:
     with Lab("a1", "b1", "x1") as lab:
         lab.nft("r", chain("forward", *RULES))
-        return portcheck(
-            lab, {**pair(), "x1": ()}, {**OPEN, **CLOSED}, policy={"outside": "enforce"}, family=request.param
-        )
+        return portcheck(lab, {**pair(), "x1": ()}, {**OPEN, **CLOSED}, policy={"outside": "enforce"}, families=BOTH)
+
+
+@pytest.fixture(params=BOTH, ids=["ipv4", "ipv6"])
+def outside(request: pytest.FixtureRequest, outside_over_both: Run) -> Run:
+    return outside_over_both.over(request.param)
 
 
 @pytest.mark.parametrize("service", OPEN)
