@@ -49,5 +49,8 @@ def no_blocking() -> Iterator[None]:
     """A call that blocks inside the event loop fails the test."""
     from blockbuster import blockbuster_ctx
 
-    with blockbuster_ctx("probe"):
+    with blockbuster_ctx("probe") as guard:
+        # What looks blocking and is not: a read that says MSG_DONTWAIT, a file in memory.
+        guard.functions["socket.socket.recv"].can_block_in("standin/web.py", "_adopt")
+        guard.functions["os.write"].can_block_in("standin/web.py", "_context")
         yield

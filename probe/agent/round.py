@@ -30,10 +30,14 @@ _COROUTINES = {
     Protocol.HTTPS: "probe.probes.http",
 }
 _TICK = 0.05
-# An attempt without a word for so long waits aside: it loads nobody, and silence must not hold up the rest. An answer
-# that comes after that says that somebody, most likely we, is too busy: then less is begun at once.
-_PROMPT = 0.25
-_FIRST_WINDOW, _LEAST_WINDOW = 256.0, 16.0
+# An attempt without a word for so long (or four round trips, if that is more) waits aside: it loads nobody, and silence
+# must not hold up the rest. An answer after that says that somebody, most likely we, is too busy: then less is begun.
+_PROMPT = 0.1
+_ROUND_TRIPS = 4
+# So many at once keep a near target busy; more only keeps both ends' caches cold. A longer line holds more: so many for
+# each two milliseconds of round trip.
+_NEAR, _NEAR_MS, _LEAST_WINDOW = 64.0, 2.0, 16.0
+_SHRINK_EVERY = 0.25
 _GROWTH = 1 / 8
 _BELT = 5.0
 
@@ -49,8 +53,9 @@ class Round:
         self._dialler = dialler
         self._feed = feed
         self._terms = terms
-        self._widest = float(window)
-        self._window = min(_FIRST_WINDOW, self._widest)
+        self._bound = float(window)
+        self._widest = self._window = min(_NEAR, self._bound)
+        self._prompt = _PROMPT
         self._most = most
         self._end = end
         self._fresh: deque[Attempt] = deque()
@@ -107,7 +112,7 @@ class Round:
         while fresh:
             began = in_flight.get(fresh[0])
             if began is not None:
-                if now - began < _PROMPT:
+                if now - began < self._prompt:
                     return
                 self._aside.add(fresh[0])
                 self._feed.release(fresh[0], now)
@@ -150,13 +155,15 @@ class Round:
 
     def _done(self, attempt: Attempt, seen: Observation, rtt: float | None) -> None:
         now = time.monotonic()
-        attempt.elapsed_ms += (now - self._in_flight.pop(attempt)) * 1000
+        took = now - self._in_flight.pop(attempt)
+        attempt.elapsed_ms += took * 1000
         attempt.seen = seen
-        if rtt is not None and attempt.rtt_ms is None:
-            attempt.rtt_ms = rtt
+        if rtt is not None:
+            self._learn(attempt, rtt)
         if attempt in self._aside:
             self._aside.discard(attempt)
-            if seen.failure is not Failure.TIMEOUT and now - self._shrunk > _PROMPT:
+            late = took > self._prompt and seen.failure is not Failure.TIMEOUT
+            if late and now - self._shrunk > _SHRINK_EVERY:
                 self._window = max(self._window / 2, _LEAST_WINDOW)
                 self._shrunk = now
         else:
@@ -164,3 +171,10 @@ class Round:
             self._feed.release(attempt, now)
         self._ended(attempt, seen)
         self._fill()
+
+    def _learn(self, attempt: Attempt, rtt: float) -> None:
+        """`rtt` is the kernel's, in milliseconds."""
+        if attempt.rtt_ms is None:
+            attempt.rtt_ms = rtt
+        self._prompt = max(self._prompt, _ROUND_TRIPS * rtt / 1000)
+        self._widest = min(max(self._widest, _NEAR * rtt / _NEAR_MS), self._bound)

@@ -57,21 +57,21 @@ class Listener:
         self.reactor.add(sock.fileno(), READ, lambda _mask: self._accept(sock, family, address, port, web))
 
     def _accept(self, sock: socket.socket, family: int, address: str, port: int, web: bool) -> None:
-        for _ in range(64):
-            try:
-                # socket.accept() would wrap the connection in a Python object and ask the kernel what it is; that
-                # costs more than the answer does.
-                number, peer = sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001
-            except OSError:
-                return  # nobody more, or no file free: whoever waits is met in the next turn
-            guest = socket.SocketType(family, socket.SOCK_STREAM, 0, number)
-            local = address if address not in _ANY else guest.getsockname()[0]
-            waiting = _Guest(self, guest, peer, local, port, web)
-            if not waiting.hear():
-                self.reactor.add(number, READ, waiting.event)
-                self._silent.append((time.monotonic() + _PATIENCE, waiting))
-                if len(self._silent) > _MOST_SILENT:
-                    self._silent.popleft()[1].depart()
+        """One guest a turn: whoever else waits is met in the next, and the kernel is not asked whether there is one."""
+        try:
+            # socket.accept() would wrap the connection in a Python object and ask the kernel what it is; that costs
+            # more than the answer does.
+            number, peer = sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001
+        except OSError:
+            return  # gone again, or no file free
+        guest = socket.SocketType(family, socket.SOCK_STREAM, 0, number)
+        local = address if address not in _ANY else guest.getsockname()[0]
+        waiting = _Guest(self, guest, peer, local, port, web)
+        if not waiting.hear():
+            self.reactor.add(number, READ, waiting.event)
+            self._silent.append((time.monotonic() + _PATIENCE, waiting))
+            if len(self._silent) > _MOST_SILENT:
+                self._silent.popleft()[1].depart()
 
     def expire(self) -> None:
         """Let go of peers that said nothing. Call it now and then."""

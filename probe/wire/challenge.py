@@ -11,6 +11,7 @@ An ask is no shorter than an answer, so that over UDP a forged sender address ga
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from hashlib import blake2s
 from hmac import compare_digest
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -95,12 +96,14 @@ def _code(key: bytes, purpose: bytes, text: bytes) -> bytes:
     return blake2s(text, key=key, digest_size=_CODE_SIZE, person=purpose).digest()
 
 
+@lru_cache(maxsize=4096)
 def _packed(address: str) -> bytes:
     if ":" in address:
         return inet_pton(AF_INET6, address.partition("%")[0])
     return _MAPPED + inet_pton(AF_INET, address)
 
 
+@lru_cache(maxsize=4096)
 def _printed(packed: bytes) -> str:
     if packed.startswith(_MAPPED):
         return inet_ntop(AF_INET, packed[12:])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROUTER = "r"
 # The third number of a host's IPv4 address and the second group of its IPv6 address.
-SUBNETS = {"a1": 1, "a2": 2, "b1": 3, "b2": 4, "a3": 5, "b3": 6, "x1": 9}
+SUBNETS = {"a1": 1, "a2": 2, "b1": 3, "b2": 4, "a3": 5, "b3": 6, "b4": 7, "x1": 9}
 COMMAND_SECONDS = 20
 SERVERS = Path(__file__).with_name("servers.py")
 # No duplicate address detection: an address can be used at once. No limit on ICMP errors: each rejection is seen.

@@ -58,11 +58,12 @@ def test_the_inside_still_passes_and_the_run_deviates(outside: Run) -> None:
 
 
 def test_all_closed_conforms(portcheck: Portcheck) -> None:
+    closed = {"reset": CLOSED["reset"], "rejected": CLOSED["rejected"]}
     with Lab("a1", "b1", "x1") as lab:
         lab.nft("r", chain("forward", *RULES))
-        run = portcheck(lab, {**pair(), "x1": ()}, CLOSED, policy={"outside": "enforce"})
+        run = portcheck(lab, {**pair(), "x1": ()}, closed, policy={"outside": "enforce"})
     assert (run.code, run.verdicts()) == (0, {"pass"}), run
-    assert len(run.rows(source="x1")) == len(CLOSED)
+    assert len(run.rows(source="x1")) == len(closed)
 
 
 @pytest.mark.parametrize("agent", [{"portcheck_exec": "false"}, {"portcheck_agent": "none"}], ids=["dead", "none"])
@@ -77,13 +78,13 @@ def test_a_refusal_without_a_stand_in_proves_nothing(portcheck: Portcheck, agent
 
 def test_a_running_service_is_exposed(portcheck: Portcheck) -> None:
     with Lab("a1", "b1", "x1") as lab:
-        lab.serve("b1", "echo 5000", "http 8080", "echo 5010")
+        lab.serve("b1", "echo 5000", "http 8080", "echo 5011")
         lab.nft("r", chain("forward", *RULES))
-        services = {"tcp": "tcp 5000", "http": "http 8080", "dropped": "tcp 5010"}
+        services = {"tcp": "tcp 5000", "http": "http 8080", "reset": "tcp 5011"}
         run = portcheck(lab, {**pair(), "x1": ()}, services, phase="live", policy={"outside": "enforce"})
     assert run.outcome(source="x1", service="tcp") == ("exposed", "listening"), run
     assert run.outcome(source="x1", service="http") == ("exposed", "listening"), run
-    assert run.outcome(source="x1", service="dropped") == ("pass", None), run
+    assert run.outcome(source="x1", service="reset") == ("pass", None), run
     assert run.verdicts(source="a1") == {"pass"}
     assert run.code == 1
 

@@ -93,10 +93,11 @@ async def stand_in(reactor: Reactor) -> AsyncIterator[Callable[..., Awaitable[Le
 @pytest.fixture
 async def serve() -> AsyncIterator[Callable[..., Awaitable[int]]]:
     """`await serve(handler)` listens with `handler(reader, writer)`; returns the port."""
-    servers = []
+    servers, visits = [], {}
 
     async def start(handler: Any, address: str = "127.0.0.1", **more: Any) -> int:
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            visits[asyncio.current_task()] = writer
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await handler(reader, writer)
             writer.close()
@@ -108,3 +109,8 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[int]]]:
     yield start
     for server in servers:
         server.close()
+    for visit, writer in visits.items():
+        visit.cancel()
+        writer.transport.abort()
+    if visits:
+        await asyncio.wait(visits)
