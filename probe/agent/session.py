@@ -9,11 +9,14 @@ nonsense arrives. However it ends, every stand-in is closed and every walk stopp
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401  (asyncio would import it inside the loop, at the first to_thread)
 import logging
 import platform
 import resource
 import socket
 import time
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -46,7 +49,7 @@ from probe.wire.messages import (
 from probe.witness.sockets import PROCESS_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable
 
     from probe.probes.reactor import Reactor
     from probe.standin.lease import Lease
@@ -126,18 +129,18 @@ class Session:
                 if order.wire != VERSION:
                     raise WireError(f"the coordinator speaks version {order.wire}, this agent {VERSION}")
                 self._greeted = True
-                self._lease = min(max(order.lease, 1.0), _LONGEST_LEASE)
+                self._lease = min(max(order.lease, 1.0), _LONGEST_LEASE) if isfinite(order.lease) else 1.0
                 log.info("%s: run %s, lease %.0f s", self._peer, order.run, self._lease)
             case Ping():
                 await self._send(Pong(id=order.id))
             case Look():
-                await self._start(order.id, self._look(order))
+                await self._start(order.id, partial(self._look, order))
             case Open():
-                await self._start(order.id, self._open(order))
+                await self._start(order.id, partial(self._open, order))
             case Close():
-                await self._start(order.id, self._close(order))
+                await self._start(order.id, partial(self._close, order))
             case Walk():
-                await self._start(order.id, self._walk(order))
+                await self._start(order.id, partial(self._walk, order))
             case Stop():
                 task = self._tasks.get(order.walk)
                 if task is not None:
@@ -147,19 +150,18 @@ class Session:
             case _:
                 assert_never(order)
 
-    async def _start(self, number: int, work: Coroutine[object, object, None]) -> None:
+    async def _start(self, number: int, work: Callable[[], Awaitable[None]]) -> None:
         """Orders run beside each other; the stream is read on meanwhile."""
-        if number in self._tasks or len(self._tasks) >= _MOST_ORDERS:
-            work.close()
-            await self._send(Refused(id=number, reason="an order of this number is under way, or too many are"))
+        if number in self._tasks or number in self._leases or len(self._tasks) >= _MOST_ORDERS:
+            await self._send(Refused(id=number, reason="its number was given before, or too many are under way"))
             return
         task = asyncio.create_task(self._carry_out(number, work))
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
-    async def _carry_out(self, number: int, work: Coroutine[object, object, None]) -> None:
+    async def _carry_out(self, number: int, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except (OSError, ValueError, PortError) as error:
             log.warning("%s: order %d failed: %s", self._peer, number, error)
             await self._send(Refused(id=number, reason=f"{type(error).__name__}: {error}"[:500]))
@@ -183,6 +185,9 @@ class Session:
         await self._send(Looked(id=order.id, held=held))
 
     async def _close(self, order: Close) -> None:
+        opening = self._tasks.get(order.opened)
+        if opening is not None:
+            await asyncio.wait((opening,))  # what is still being opened must be closed too
         lease = self._leases.pop(order.opened, None)
         receipts, arrivals = await lease.close() if lease is not None else ((), ())
         await self._send(Closed(id=order.id, receipts=receipts, arrivals=arrivals))

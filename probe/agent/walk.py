@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from probe.probes.reactor import Reactor
-    from probe.wire.messages import Aim, Outcome, Walk
+    from probe.wire.messages import Outcome, Walk
 
 # Attempts a second at one target in the first slow round, the slowest that a target can make us, and how many seconds
 # of attempts a round may take: where most is dropped for good, what little gets through must not set the pace.
@@ -41,6 +41,7 @@ _STRETCH = (1.0, 1.6, 3.6)
 _QUIET_ANSWERED, _QUIET_SILENT = 1, 2
 # Seconds between two words of progress, and between two deliveries of outcomes: the rarer, the less in pieces.
 _PROGRESS_EVERY, _REPORT_EVERY = 0.25, 2.0
+_NAMING = 5.0
 _UNSURE = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT, Failure.RESOURCES, Failure.SELF_CONNECT})
 
 
@@ -79,9 +80,16 @@ class Walker:
     async def _targets(self) -> list[_Target]:
         """One for each target, its ports in a seeded order so that neighbours do not come in one burst."""
         targets: dict[int, _Target] = {}
+        meanings = await self._resolve({aim.address for aim in self._order.aims})
         for aim in self._order.aims:
-            ports = PortSet.parse(aim.ports)
-            for address in await self._resolve(aim, ports):
+            ports, meaning = PortSet.parse(aim.ports), meanings[aim.address]
+            if isinstance(meaning, Observation):
+                for port in ports:
+                    attempt = Attempt(aim, aim.address, port)
+                    attempt.seen, attempt.attempts = meaning, 1
+                    self._outcomes.add(attempt)
+                continue
+            for address in meaning:
                 target = targets.setdefault(aim.target, _Target(aim.target))
                 target.left.extend(Attempt(aim, address, port) for port in ports)
         for target in targets.values():
@@ -90,30 +98,11 @@ class Walker:
         self._random.shuffle(order)
         return order
 
-    async def _resolve(self, aim: Aim, ports: PortSet) -> list[str]:
-        """The addresses a name has on this host, each dialled on its own. A name without one is an outcome, not an
-        error.
-        """
-        try:
-            ip_address(aim.address.partition("%")[0])
-        except ValueError:
-            pass
-        else:
-            return [aim.address]
-        try:
-            async with asyncio.timeout(5):
-                found = await asyncio.get_running_loop().getaddrinfo(aim.address, None, type=socket.SOCK_STREAM)
-            return list(dict.fromkeys(str(info[4][0]) for info in found))
-        except (OSError, UnicodeError) as error:
-            text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no answer in 5 s"
-            seen = Observation(
-                state=State.ERROR, operation=Operation.RESOLVE, failure=Failure.NOT_RESOLVED, text=text[:120]
-            )
-        for port in ports:
-            attempt = Attempt(aim, aim.address, port)
-            attempt.seen, attempt.attempts = seen, 1
-            self._outcomes.add(attempt)
-        return []
+    async def _resolve(self, names: set[str]) -> dict[str, list[str] | Observation]:
+        """The addresses that each has on this host, all looked up at once. A name without one is an observation."""
+        async with asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(_look_up(name)) for name in sorted(names)}
+        return {name: task.result() for name, task in tasks.items()}
 
     async def _round(self, targets: list[_Target], terms: Terms) -> None:
         for target in targets:
@@ -212,3 +201,21 @@ class _Target:
         """Enough quiet rounds to believe what is left."""
         silent = any(attempt.seen is None or attempt.seen.failure in _UNSURE for attempt in self.left)
         return self._quiet >= (_QUIET_SILENT if silent else _QUIET_ANSWERED)
+
+
+async def _look_up(name: str) -> list[str] | Observation:
+    try:
+        ip_address(name.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return [name]
+    try:
+        async with asyncio.timeout(_NAMING):
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(info[4][0]) for info in found))
+    except (OSError, UnicodeError) as error:
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or f"no answer in {_NAMING:.0f} s"
+        return Observation(
+            state=State.ERROR, operation=Operation.RESOLVE, failure=Failure.NOT_RESOLVED, text=text[:120]
+        )

@@ -124,9 +124,10 @@ class _Dial:
         operation = Operation.BIND
         try:
             self.sock = sock = socket.SocketType(family, _STREAM)
-            if attempt.aim.key:
-                # The last part of the handshake waits a moment for the challenge and goes with it: one packet less,
-                # and the stand-in finds it at once.
+            if attempt.aim.key and not terms.careful:
+                # The last part of the handshake waits a moment for the challenge and goes with it: one packet less, and
+                # the stand-in finds it at once. What fails is tried again with a handshake that ends on its own: where
+                # a device swallows what carries data, the target can then tell that somebody came.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
             if terms.careful:
                 watch_errors(sock)
@@ -180,12 +181,11 @@ class _Dial:
 
     def _accepted(self, sock: socket.SocketType) -> None:
         """Nobody to challenge: the handshake is all there is to see."""
-        local = sock.getsockname()
-        if local[:2] == sock.getpeername()[:2]:
-            # Inside the ephemeral range a socket can meet itself (FACTS); the next attempt has another port.
-            self._end(Observation(state=State.ERROR, operation=Operation.CONNECT, failure=Failure.SELF_CONNECT))
+        if _met_itself(sock):
+            self._end(_ITSELF)
             return
-        self._end(Observation(state=State.OPEN, operation=Operation.CONNECT, proof=Proof.ACCEPTED, local=local[0]))
+        local = sock.getsockname()[0]
+        self._end(Observation(state=State.OPEN, operation=Operation.CONNECT, proof=Proof.ACCEPTED, local=local))
 
     def _receive(self, sock: socket.SocketType) -> None:
         while len(self._buffer) < ANSWER_SIZE:
@@ -197,7 +197,9 @@ class _Dial:
             if not self._buffer.startswith(MAGIC[: len(self._buffer)]):
                 break
         reply = read_answer(self._attempt.aim.key, self._nonce, self._buffer)
-        if reply is None:
+        if reply is None and _met_itself(sock):
+            self._end(_ITSELF)
+        elif reply is None:
             self._end(self._unanswered(Failure.BAD_ANSWER, sock, excerpt(self._buffer)))
         elif reply.port != self._attempt.port:
             text = f"the stand-in of port {reply.port} answered"
@@ -248,6 +250,17 @@ class _Dial:
         if sock is not None:
             self._house.reactor.forget(sock.fileno())
             sock.close()
+
+
+# Inside the ephemeral range a socket can meet itself; the next attempt has another port.
+_ITSELF = Observation(state=State.ERROR, operation=Operation.CONNECT, failure=Failure.SELF_CONNECT)
+
+
+def _met_itself(sock: socket.SocketType) -> bool:
+    try:
+        return bool(sock.getsockname()[:2] == sock.getpeername()[:2])
+    except OSError:
+        return False
 
 
 def round_trip(sock: socket.SocketType) -> float | None:

@@ -84,7 +84,8 @@ class Lease:
                     await self._datagrams.listen(address, port)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    table = table or SocketTable.read()
+                    if table is None:
+                        table = await asyncio.to_thread(SocketTable.read)
                     taken[port] = [
                         entry
                         for entry in table.on(endpoint.transport, port)
@@ -98,7 +99,8 @@ class Lease:
                 continue
             self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
             book.note(port, _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE)
-        names = owners({entry.inode for entries in taken.values() for entry in entries}) if taken else {}
+        inodes = {entry.inode for entries in taken.values() for entry in entries}
+        names = await asyncio.to_thread(owners, inodes) if inodes else {}
         for port, entries in taken.items():
             book.note(port, view_of(entries, names))
         return again

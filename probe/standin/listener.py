@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from probe.standin.answers import Answers
 
+    HandOver = Callable[[socket.socket, int, str, str], None]
+
 _BACKLOG = 512
 _ANY = ("0.0.0.0", "::")
 # A peer that connects and says nothing is let go after this many seconds; more than this many such peers at once, the
@@ -27,13 +29,11 @@ _PATIENCE, _MOST_SILENT = 10.0, 4096
 
 
 class Listener:
-    """The stand-ins of one order. `hand_over(sock, port)` takes connections that speak HTTP or TLS; None where no
-    port is for the web.
+    """The stand-ins of one order. `hand_over(sock, port, peer, local)` takes connections that speak HTTP or TLS; None
+    where no port is for the web.
     """
 
-    def __init__(
-        self, reactor: Reactor, answers: Answers, hand_over: Callable[[socket.socket, int], None] | None
-    ) -> None:
+    def __init__(self, reactor: Reactor, answers: Answers, hand_over: HandOver | None) -> None:
         self.reactor = reactor
         self.answers = answers
         self.hand_over = hand_over
@@ -155,7 +155,7 @@ class _Guest:
         if house.hand_over is None:
             sock.close()
         else:
-            house.hand_over(socket.socket(fileno=sock.detach()), self._port)
+            house.hand_over(socket.socket(fileno=sock.detach()), self._port, self._peer[0], self._local)
         return True
 
     def depart(self) -> None:

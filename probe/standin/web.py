@@ -15,6 +15,8 @@ from aiohttp import web
 from probe.probes.http import ANSWER_HEADER, ASK_HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from probe.standin.answers import Answers
 
 _TLS_RECORD = b"\x16"
@@ -30,17 +32,17 @@ class Web:
         self._server = web.Server(self._handle)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def accept(self, sock: socket.socket, port: int) -> None:
+    def accept(self, sock: socket.socket, port: int, peer: str, local: str) -> None:
         """Take over one connection that does not begin with our challenge."""
         if len(self._tasks) >= _MOST_GUESTS:
+            self._answers.stranger(port, peer, local)
             sock.close()
             return
-        task = asyncio.create_task(self._adopt(sock, port))
+        task = asyncio.create_task(self._adopt(sock, port, peer, local))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _adopt(self, sock: socket.socket, port: int) -> None:
-        peer, local = sock.getpeername()[0], sock.getsockname()[0]
+    async def _adopt(self, sock: socket.socket, port: int, peer: str, local: str) -> None:
         try:
             first = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             tls = self._tls if first == _TLS_RECORD else None
@@ -50,16 +52,21 @@ class Web:
                 return
             async with asyncio.timeout(10):
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    self._protocol, sock, ssl=tls, ssl_handshake_timeout=5.0 if tls else None
+                    lambda: self._protocol(port, peer, local),
+                    sock,
+                    ssl=tls,
+                    ssl_handshake_timeout=5.0 if tls else None,
                 )
         except (OSError, ssl.SSLError):
             self._answers.stranger(port, peer, local)
             sock.close()
 
-    def _protocol(self) -> web.RequestHandler:
+    def _protocol(self, port: int, peer: str, local: str) -> _Silent:
         loop = asyncio.get_running_loop()
         options = {"access_log": None, "keepalive_timeout": 5.0, "lingering_time": 0.0}
-        return _Silent(self._server, loop=loop, **options)  # type: ignore[arg-type]  # None is what turns the log off
+        guest = _Silent(self._server, loop=loop, **options)  # type: ignore[arg-type]  # None is what turns the log off
+        guest.unanswered = lambda: self._answers.stranger(port, peer, local)
+        return guest
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
@@ -74,10 +81,13 @@ class Web:
         answer = self._answers.answer(ask, local[1], (peer[0], peer[1]), local[0])
         if answer is None:
             # Whoever knows no challenge is told nothing, not even that there is a server.
-            self._answers.stranger(local[1], peer[0], local[0])
             transport.abort()
             return web.Response(status=500)
-        return web.Response(text="portcheck stand-in\n", headers={ANSWER_HEADER: answer.hex(), "Connection": "close"})
+        if isinstance(request.protocol, _Silent):
+            request.protocol.unanswered = None
+        response = web.Response(text="portcheck stand-in\n", headers={ANSWER_HEADER: answer.hex()})
+        response.force_close()
+        return response
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -86,7 +96,20 @@ class Web:
 
 
 class _Silent(web.RequestHandler):
-    """aiohttp answers what is no HTTP with a page that names it; a stand-in just ends the line."""
+    """aiohttp answers what is no HTTP with a page that names it; a stand-in just ends the line.
+
+    `unanswered` is called when the guest leaves, unless it was answered: that it came is evidence.
+    """
+
+    __slots__ = ("unanswered",)
+
+    unanswered: Callable[[], None] | None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.unanswered is not None:
+            self.unanswered()
+            self.unanswered = None
+        super().connection_lost(exc)
 
     def handle_error(
         self,

@@ -118,11 +118,20 @@ def owners(inodes: set[int], proc: Path = Path("/proc")) -> dict[int, str]:
         if len(found) == len(wanted):
             break
         try:
-            for descriptor in os.scandir(proc / pid / "fd"):
-                inode = wanted.get(os.readlink(descriptor.path))  # noqa: PTH115  (a Path for each file of each process is dear)
-                if inode is not None and inode not in found:
-                    name = (proc / pid / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                    found[inode] = f"{name} (pid {pid})"
+            inodes = {wanted[link] for link in _links(proc / pid / "fd") if link in wanted} - found.keys()
+            if inodes:
+                name = (proc / pid / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                found.update((inode, f"{name} (pid {pid})") for inode in inodes)
         except OSError:
             continue  # gone meanwhile, or not ours to read
     return found
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """What each file of a process is; one that is closed meanwhile is none."""
+    with os.scandir(folder) as descriptors:
+        for descriptor in descriptors:
+            try:
+                yield os.readlink(descriptor.path)  # noqa: PTH115  (a Path for each file of each process is dear)
+            except OSError:
+                continue
