@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import ssl
 from ipaddress import ip_address
@@ -139,8 +140,10 @@ async def check_health(place: str, identity_file: str) -> None:
             )
     except TimeoutError:
         raise UserError(f"{place}: no handshake within {_HEALTH:.0f} s") from None
-    except (OSError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
         raise UserError(f"{place}: {error}") from None
+    except OSError as error:
+        raise UserError(f"{place}: {os.strerror(error.errno) if error.errno else error}") from None
     writer.transport.abort()
 
 

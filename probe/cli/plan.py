@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from probe.cli import settings
 from probe.cli.exitcodes import Exit
 from probe.cli.planning import add_arguments, make_plan, seed_of
+from probe.model.words import Expect
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # More lines than this nobody reads; --json has all.
 _MOST_LINES = 400
+_HEADINGS = ("FROM", "TO", "SERVICE", "PORTS", "WORTH", "PAIRS")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -88,42 +89,38 @@ def as_json(check: Check) -> dict[str, Any]:
 
 
 def _print_table(plan: Plan, phase: str) -> int:
-    """Role × service, because host × host is for machines; the number of pairs stands beside."""
-    from tabulate import tabulate
-
-    pairs: Counter[tuple[str, ...]] = Counter()
+    """Role by service, because host by host is for machines; the number of pairs of hosts stands beside."""
+    rows: dict[Expect, dict[tuple[str, ...], list[int]]] = {Expect.REACH: {}, Expect.BLOCK: {}}
     ports = found = 0
     for check in plan.all_checks():
         found += 1
         ports += len(check.ports)
-        worth = check.policy.value if check.expect == "block" else check.need.value
-        same = "itself" if check.same_host else ""
-        pairs[
-            check.expect.value,
-            check.source_role,
-            check.target_role,
-            check.service,
-            f"{check.transport} {check.ports}",
-            worth,
-            same,
-        ] += 1
+        worth = check.policy.value if check.expect is Expect.BLOCK else check.need.value
+        key = (check.source_role, check.target_role, check.service, f"{check.transport} {check.ports}", worth)
+        pairs = rows[check.expect].setdefault(key, [0, 0])
+        pairs[check.same_host] += 1
     if not found:
         return 0
-    rows = [
-        (expect, source, target, service, where, worth + (" (itself)" if same else ""), count)
-        for (expect, source, target, service, where, worth, same), count in sorted(
-            pairs.items(), key=lambda item: (item[0][0] != "reach", item[0])
-        )
-    ]
-    headers = ("expect", "from role", "to role", "service", "ports", "worth", "pairs")
-    wide = shutil.get_terminal_size().columns >= 100
-    limits = None if wide else [6, 12, 12, 18, 14, 10, 5]
-    print(tabulate(rows[:_MOST_LINES], headers=headers, maxcolwidths=limits, tablefmt="simple"))
-    if len(rows) > _MOST_LINES:
-        print(f"… {len(rows) - _MOST_LINES} more lines; --json has all")
+    for expect, title in ((Expect.REACH, "Must be reachable"), (Expect.BLOCK, "Must not be reachable")):
+        if rows[expect]:
+            print(f"{title}\n{_table(rows[expect])}\n")
     hosts = len(plan.inventory.hosts)
     print(
-        f"\n{found:,} checks over {ports:,} ports between {hosts} hosts, phase {phase}, "
-        f"matrix {' + '.join(plan.matrix.names)}. No packet was sent."
+        f"{found:,} checks over {ports:,} ports between {hosts} hosts; no packet was sent.\n"
+        f"Phase {phase}, matrix {' + '.join(plan.matrix.names)}."
     )
     return found
+
+
+def _table(rows: dict[tuple[str, ...], list[int]]) -> str:
+    from tabulate import tabulate
+
+    lines = [
+        (*key, ", ".join(part for part in (str(pairs[0] or ""), "itself" if pairs[1] else "") if part))
+        for key, pairs in sorted(rows.items())
+    ]
+    limits = None if shutil.get_terminal_size().columns >= 100 else [10, 10, 17, 12, 11, 10]
+    # The heading is a row as any other: tabulate makes columns wider than their headings.
+    shown = tabulate([_HEADINGS, *lines[:_MOST_LINES]], maxcolwidths=limits, tablefmt="plain", disable_numparse=True)
+    more = f"\n… {len(lines) - _MOST_LINES} more lines; --json has all" if len(lines) > _MOST_LINES else ""
+    return shown + more

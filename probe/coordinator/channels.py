@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -96,13 +97,13 @@ class ExecChannel:
         return await self._process.stdout.read(_CHUNK)
 
     async def close(self) -> None:
-        """The end of stdin is the agent's sign to end; then less and less polite."""
+        """The end of stdin is the agent's sign to end; then less and less polite, to all that the command started."""
         assert self._process.stdin is not None  # noqa: S101
         self._process.stdin.close()
-        for persuade in (None, self._process.terminate, self._process.kill):
-            if persuade is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    persuade()
+        for push in (None, signal.SIGTERM, signal.SIGKILL):
+            if push is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, push)  # the session that `start` made
             try:
                 async with asyncio.timeout(_GRACE):
                     await self._drain()

@@ -74,15 +74,14 @@ async def test_orders_run_beside_each_other(script: Any, link: Any) -> None:
     held: list[Any] = []
 
     def second_first(order: Any) -> Any:
-        held.append(order)
-        if len(held) < 3:  # the greeting, and one order
-            return ()
-        return [Looked(id=each.id, held=()) for each in reversed(held[1:])]
+        if isinstance(order, Look):
+            held.append(order)
+        return [Looked(id=each.id, held=()) for each in reversed(held)] if len(held) == 2 else ()
 
     made = await link(script(second_first))
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
         tasks = [group.create_task(made.look(look, 5)) for _ in range(2)]
-    assert [task.result().id for task in tasks] == [order.id for order in held[1:]]
+    assert [task.result().id for task in tasks] == [order.id for order in held]
 
 
 async def test_a_login_banner_does_not_hurt(script: Any, link: Any) -> None:
@@ -241,17 +240,29 @@ async def test_results_that_make_no_sense_lose_the_agent(script: Any, link: Any)
     assert "not ordered" in said
 
 
-async def test_a_walk_that_is_cancelled_is_stopped(script: Any, link: Any) -> None:
-    channel = script()
+@pytest.mark.parametrize("obeys", [True, False])
+async def test_a_walk_that_is_cancelled_hands_over_what_it_has(
+    script: Any, link: Any, monkeypatch: pytest.MonkeyPatch, obeys: bool
+) -> None:
+    monkeypatch.setattr(module, "_STOPPING", 0.2)
+
+    def stops(order: Any) -> Any:
+        if isinstance(order, Stop) and obeys:
+            return [Results(id=order.walk, settled=7), Walked(id=order.walk, attempts=9)]
+        return ()
+
+    channel, settled = script(stops), []
     made = await link(channel)
-    task = asyncio.create_task(made.walk(lambda n: Walk(id=n, number=1, aims=()), lambda _: None, 5))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    number = channel.orders[-1].id
+    walk = made.walk(lambda n: Walk(id=n, number=1, aims=()), lambda part: settled.append(part.settled), 5)
+    task = asyncio.create_task(walk)
+    await asyncio.sleep(0.02)
     task.cancel()
-    await asyncio.wait((task,), timeout=3)
-    assert task.cancelled() or task.done()
-    assert any(isinstance(order, Stop) and order.walk == number for order in channel.orders)
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(2):
+            await task
+    assert [order.walk for order in channel.orders if isinstance(order, Stop)] == [channel.orders[1].id]
+    assert settled == [7] * obeys
+    assert made.lost is None
 
 
 @pytest.mark.parametrize("end", [None, b"\0\0\0\0"], ids=["ended", "garbage"])

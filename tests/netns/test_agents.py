@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import fake_agent
-from .harness import DEADLINE_SECONDS, closed, pair
+from .harness import closed, pair
 from .lab import Lab, chain, eventually
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def strange_under_way(portcheck: Portcheck) -> Iterator[Running]:
         running = portcheck.start(lab, roles, {"tcp": "tcp 5000", "udp": "udp 5001"}, variables=variables)
         try:
             yield running
-            running.process.wait(DEADLINE_SECONDS)
+            running.finish()
             closed(lab)
         finally:
             running.kill()
@@ -79,9 +79,9 @@ def bereaved(portcheck: Portcheck, strange_under_way: Running) -> Run:
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_an_agent_is_lost_on_the_way(bereaved: Run, victim: str) -> None:
-    other = {"source": "a1"} if victim.startswith("b") else {"target": "b1"}
-    (row,) = bereaved.rows(**{"source": victim, "target": victim, **other})
-    assert (row["verdict"], row["cause"]) == ("inconclusive", "agent-lost"), bereaved
+    source, target = ("a1", victim) if victim.startswith("b") else (victim, "b1")
+    assert bereaved.row(source=source, target=target)["verdict"] == "inconclusive", bereaved
+    assert bereaved.row(source=source, target=target)["cause"] == "agent-lost", bereaved
 
 
 def test_the_pairs_that_are_left_pass(bereaved: Run) -> None:
@@ -112,7 +112,6 @@ def test_its_trouble_is_told(strange: Run, host: str) -> None:
 def test_the_others_pass(strange: Run) -> None:
     assert [row["verdict"] for row in strange.rows(source="a1", target="b1")] == ["pass", "pass"], strange
     assert strange.code == 6, strange
-    assert "Traceback" not in strange.stderr
 
 
 def test_noise_before_the_greeting_is_no_trouble(portcheck: Portcheck) -> None:

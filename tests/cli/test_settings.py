@@ -1,0 +1,124 @@
+"""Flag > PORTCHECK_* > ./portcheck.toml > the user's file > default."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from probe.cli.main import parser_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def parsed(shop: Path) -> Any:
+    """`parsed("run", "--seed", "1")`: what the arguments come to, in that folder."""
+
+    def parse(*words: str) -> argparse.Namespace:
+        return parser_for(words[0]).parse_args(words)
+
+    return parse
+
+
+@pytest.fixture
+def write(shop: Path) -> Any:
+    def write(text: str, *, user: bool = False) -> None:
+        file = shop / "config" / "portcheck" / "config.toml" if user else shop / "portcheck.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    return write
+
+
+def test_who_wins(parsed: Any, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parsed("plan").seed is None
+    write("seed = 1\n", user=True)
+    assert parsed("plan").seed == 1
+    write("seed = 2\n")
+    assert parsed("plan").seed == 2
+    monkeypatch.setenv("PORTCHECK_SEED", "3")
+    assert parsed("plan").seed == 3
+    assert parsed("plan", "--seed", "4").seed == 4
+
+
+@pytest.mark.parametrize("name", ["matrix", "set"])
+def test_a_repeated_flag_replaces_what_settings_say(
+    parsed: Any, write: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write(f'{name} = ["a=1", "b=2"]\n')
+    assert getattr(parsed("plan"), name) == ["a=1", "b=2"]
+    monkeypatch.setenv(f"PORTCHECK_{name.upper()}", "c=3")
+    assert getattr(parsed("plan"), name) == ["c=3"]
+    assert getattr(parsed("plan", f"--{name}", "d=4", f"--{name}", "e=5"), name) == ["d=4", "e=5"]
+    assert getattr(parsed("plan"), name) == ["c=3"]  # a default is not used up
+
+
+@pytest.mark.parametrize("name", ["json", "html", "junit", "identity", "inventory"])
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_every_option_of_a_command_can_be_set(
+    parsed: Any, write: Any, monkeypatch: pytest.MonkeyPatch, name: str, way: str
+) -> None:
+    if way == "file":
+        write(f'{name} = "there"\n')
+    else:
+        monkeypatch.setenv(f"PORTCHECK_{name.upper()}", "there")
+    assert getattr(parsed("run"), name) == "there"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("strict = true", "strict", True),
+        ('strict = "yes"', "strict", True),
+        ("strict = false", "strict", False),
+        ("max-rate = 100", "max_rate", 100.0),
+        ("max_rate = 1.5", "max_rate", 1.5),
+        ('phase = "live"', "phase", "live"),
+        ("set = {sql_port = 1, other = 2}", "set", ["sql_port=1", "other=2"]),
+        ('matrix = "aiware"', "matrix", ["aiware"]),
+    ],
+)
+def test_values_of_a_file(parsed: Any, write: Any, text: str, name: str, value: Any) -> None:
+    write(text + "\n")
+    assert getattr(parsed("plan"), name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("colour = 1", "portcheck.toml: unknown key 'colour'\n  hint: there is: "),
+        ("seed = 'many'", "portcheck.toml: seed: 'many' does not fit"),
+        ("strict = 'maybe'", "portcheck.toml: strict: 'maybe' is neither true nor false"),
+        ("phase = 'later'", "portcheck.toml: phase: 'later' is not one of auto, pre-install, live"),
+        ("inventory = ['a', 'b']", "portcheck.toml: inventory: one value is wanted, not a list"),
+        ("seed 1", "portcheck.toml: "),
+    ],
+)
+def test_a_file_that_is_wrong(portcheck: Any, write: Any, text: str, said: str) -> None:
+    write(text + "\n")
+    code, out, err = portcheck("plan", "-i", "hosts.txt")
+    assert (code, out) == (4, "")
+    assert err.startswith(said)
+
+
+def test_a_file_that_is_no_text(portcheck: Any, shop: Path) -> None:
+    (shop / "portcheck.toml").write_bytes(b"seed = '\xff'\n")
+    code, _, err = portcheck("plan")
+    assert code == 4
+    assert err.startswith("portcheck.toml: cannot be read: ")
+
+
+@pytest.mark.parametrize("value", ["many", "-3", ""])
+def test_a_variable_that_is_wrong(portcheck: Any, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PORTCHECK_SEED", value)
+    code, _, err = portcheck("plan", "-i", "hosts.txt")
+    assert code == 4
+    assert err.startswith(f"PORTCHECK_SEED: {value!r} does not fit")
+
+
+def test_options_of_another_command_may_stand_in_the_file(parsed: Any, write: Any) -> None:
+    write('html = "report.html"\n')
+    assert not hasattr(parsed("plan"), "html")
