@@ -65,7 +65,9 @@ class Daemon:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise UserError(f"cannot listen on {address}:{port}: {error.strerror or error}") from None
+            raise UserError(
+                f"cannot listen on {address}:{port}: {os.strerror(error.errno) if error.errno else error}"
+            ) from None
         host, number = self._runner.addresses[0][:2]
         return str(host), int(number)
 
@@ -141,9 +143,10 @@ async def check_health(place: str, identity_file: str) -> None:
     except TimeoutError:
         raise UserError(f"{place}: no handshake within {_HEALTH:.0f} s") from None
     except ssl.SSLError as error:
-        raise UserError(f"{place}: {error}") from None
+        raise UserError(f"{place}: TLS failed: {error.reason or error}") from None
     except OSError as error:
-        raise UserError(f"{place}: {os.strerror(error.errno) if error.errno else error}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error) or "it ended the connection"
+        raise UserError(f"{place}: {reason}") from None
     writer.transport.abort()
 
 
@@ -151,7 +154,7 @@ def split_place(place: str) -> tuple[str, int]:
     """`ADDR:PORT`, with IPv6 in brackets; raises UserError."""
     address, colon, port = place.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise UserError(f"{place}: the form is ADDR:PORT, such as 0.0.0.0:7411 or [::]:7411")
+        raise UserError(f"{place}: the form is ADDR:PORT, such as 0.0.0.0:7743 or [::]:7743")
     bare = address.removeprefix("[").removesuffix("]")
     try:
         ip_address(bare)

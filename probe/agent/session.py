@@ -189,8 +189,12 @@ class Session:
         if opening is not None:
             await asyncio.wait((opening,))  # what is still being opened must be closed too
         lease = self._leases.pop(order.opened, None)
-        receipts, arrivals = await lease.close() if lease is not None else ((), ())
-        await self._send(Closed(id=order.id, receipts=receipts, arrivals=arrivals))
+        if lease is None:
+            await self._send(Closed(id=order.id))
+            return
+        book = await lease.close()
+        closed = Closed(id=order.id, receipts=book.receipts(), arrivals=book.arrivals(), starved=book.starved)
+        await self._send(closed)
 
     async def _walk(self, order: Walk) -> None:
         from probe.agent.walk import Walker

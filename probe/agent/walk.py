@@ -24,6 +24,7 @@ from probe.model.words import State
 from probe.probes.attempt import Attempt, Terms
 from probe.probes.feed import Feed, Lane
 from probe.probes.tcp import Dialler
+from probe.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,7 +42,10 @@ _STRETCH = (1.0, 1.6, 3.6)
 _QUIET_ANSWERED, _QUIET_SILENT = 1, 2
 # Seconds between two words of progress, and between two deliveries of outcomes: the rarer, the less in pieces.
 _PROGRESS_EVERY, _REPORT_EVERY = 0.25, 2.0
-_NAMING = 5.0
+# Longer than the resolver's own first patience (5 s, resolv.conf(5)), so that its second try falls inside.
+_NAMING, _NAMING_TRIES = 12.0, 2
+# What a resolver says when it could not find out, which is not the same as that there is nothing.
+_FOR_NOW = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM, socket.EAI_MEMORY})
 _UNSURE = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT, Failure.RESOURCES, Failure.SELF_CONNECT})
 
 
@@ -210,12 +214,18 @@ async def _look_up(name: str) -> list[str] | Observation:
         pass
     else:
         return [name]
-    try:
-        async with asyncio.timeout(_NAMING):
-            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(info[4][0]) for info in found))
-    except (OSError, UnicodeError) as error:
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or f"no answer in {_NAMING:.0f} s"
-        return Observation(
-            state=State.ERROR, operation=Operation.RESOLVE, failure=Failure.NOT_RESOLVED, text=text[:120]
-        )
+    failure, text = Failure.TIMEOUT, ""
+    for _ in range(_NAMING_TRIES):
+        try:
+            async with asyncio.timeout(_NAMING):
+                found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            return list(dict.fromkeys(str(info[4][0]) for info in found))
+        except TimeoutError:
+            text = f"no answer in {_NAMING:.0f} s"
+        except (OSError, UnicodeError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if number not in _FOR_NOW:
+                failure = Failure.NOT_RESOLVED
+                break
+    return Observation(state=State.ERROR, operation=Operation.RESOLVE, failure=failure, text=printable(text)[:120])

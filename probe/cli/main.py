@@ -30,8 +30,10 @@ COMMANDS = {
 _COORDINATORS = frozenset({"cryptography", "jinja2", "ruamel", "tabulate"})
 
 
-def parser_for(command: str | None) -> argparse.ArgumentParser:
-    """The whole parser, with only the called command's own arguments filled in: `--help` stays quick."""
+def parser_for(command: str | None) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The whole parser with only the called command's own arguments filled in, so that `--help` stays quick, and that
+    command's part of it.
+    """
     parser = argparse.ArgumentParser(
         prog="portcheck",
         description="Live network port conformance: which required port is blocked, which open port should not be, "
@@ -41,11 +43,13 @@ def parser_for(command: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"portcheck {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    called = parser
     for name, summary in COMMANDS.items():
         child = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == command:
             importlib.import_module(f"probe.cli.{name}").configure(child)
-    return parser
+            called = child
+    return parser, called
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,9 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     command = next((word for word in words if not word.startswith("-")), None)
-    parser = parser_for(command if command in COMMANDS else None)
+    parser, called = parser_for(command if command in COMMANDS else None)
     try:
-        parsed = parser.parse_args(words)
+        parsed, unknown = parser.parse_known_args(words)
+        if unknown:
+            called.error(f"unknown arguments: {' '.join(unknown)}")
     except SystemExit as stop:
         # argparse says 2 for usage; here 2 means interrupted.
         return Exit.USAGE if stop.code else Exit.CONFORMS

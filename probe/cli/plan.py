@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     for note in plan.notes:
         print(f"note: {note}", file=sys.stderr)
     if not found:
-        print("nothing to check: no flow and no forbidden way between these hosts", file=sys.stderr)
+        why = "--only leaves nothing" if arguments.only else "no flow and no forbidden way between these hosts"
+        print(f"nothing to check: {why}", file=sys.stderr)
         return Exit.NOTHING_TO_CHECK
     return Exit.CONFORMS
 

@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of the target names",
     )
     parser.add_argument(
-        "--only", metavar="EXPR", help="a part of the plan, such as 'source=engine-* service=redis,nsq* port=6379'"
+        "--only",
+        metavar="EXPR",
+        help="a part of the plan, check by check, such as 'source=engine-* service=redis,nsq* port=6379'",
     )
     parser.add_argument(
         "--seed", type=_natural, metavar="N", help="order of the checks; the report names the one that was used"
@@ -69,14 +71,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _natural(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else -1
     if not 0 <= number < 2**63:
         raise argparse.ArgumentTypeError("a number from 0 up is wanted")
     return number
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
     if not 0 < rate < 1e9:
         raise argparse.ArgumentTypeError("a number above 0 is wanted")
     return rate
@@ -104,7 +109,7 @@ def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
     inventory, warnings = inventories.examine(arguments.inventory)
     for warning in warnings:
         print(warning.render(), file=sys.stderr)
-    names = arguments.matrix or _matrices_of(inventory, arguments.inventory)
+    names = [name for name in arguments.matrix or [] if name] or _matrices_of(inventory, arguments.inventory)
     matrix = matrices.load(names)
     wishes = Wishes(
         seed=seed,

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         from probe.wire import identity
 
         tls = identity.client_context(identity.load(arguments.identity))
+    if arguments.only and next(plan.all_checks(), None) is None:
+        print(f"nothing to check: --only {arguments.only} leaves nothing of the plan", file=sys.stderr)
     terms = Terms(phase=Phase(arguments.phase), seed=seed, rate=arguments.max_rate, tls=tls)
     report = asyncio.run(_execute(plan, terms))
     _write(report, arguments)

@@ -40,7 +40,6 @@ class Agents:
 
     async def _reach(self, name: str) -> None:
         if self.agentless(name):
-            self._problems[name] = "has no agent (portcheck_agent=none)"
             return
         try:
             async with asyncio.timeout(_GREETING):
@@ -48,9 +47,9 @@ class Agents:
             self._links[name] = Link(channel, self._run)
             await self._links[name].greet(_GREETING)
         except TimeoutError:
-            self._problems[name] = f"{self._ways[name]}: no connection within {_GREETING:.0f} s"
+            self._problems[name] = f"no connection within {_GREETING:.0f} s (reached by: {self._ways[name]})"
         except (ChannelError, AgentLost) as error:
-            self._problems[name] = f"{self._ways[name]}: {error}"
+            self._problems[name] = f"{error} (reached by: {self._ways[name]})"
 
     async def leave(self) -> None:
         """End all of them; takes a few seconds at most."""
@@ -75,6 +74,8 @@ class Agents:
 
     def problem(self, name: str) -> tuple[Cause, str] | None:
         """Why this host's agent cannot speak; None if it can."""
+        if self.agentless(name):
+            return Cause.NO_AGENT, f"{name} has no agent (portcheck_agent=none), and only an agent could tell"
         words = self.words(name)
         if not words:
             return None

@@ -176,6 +176,7 @@ class DaemonChannel:
         return ""
 
 
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _WHICH_CA = "is --identity the coordinator.pem of the CA that this agent knows?"
 
 
@@ -189,6 +190,8 @@ def _daemon_trouble(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
     match cause:
+        case ssl.SSLCertVerificationError() if cause.verify_code == _EXPIRED:
+            return "its certificate has expired; portcheck pki issue makes a new one"
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate is not good: {cause.verify_message}; "
@@ -201,7 +204,7 @@ def _daemon_trouble(error: Exception) -> str:
         case aiohttp.ServerDisconnectedError() | ConnectionResetError() | aiohttp.ClientOSError():
             return f"it ended the connection at once; {_WHICH_CA}"
         case OSError():
-            return cause.strerror or str(cause)
+            return os.strerror(cause.errno) if cause.errno else str(cause)
         case _:
             return str(cause)
 

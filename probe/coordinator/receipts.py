@@ -20,6 +20,7 @@ class Ledger:
         self._answered: dict[tuple[str, Place, int], PortSet] = {}
         self._foreign: dict[tuple[int, Transport], list[tuple[str, PortSet]]] = {}
         self._arrived: dict[tuple[str, Place, int], set[str]] = {}
+        self._starved: set[str] = set()
 
     def add(self, target: str, closed: Closed) -> None:
         """Raises PortError for receipts that name no ports."""
@@ -30,6 +31,8 @@ class Ledger:
             if receipt.foreign:
                 foreign = self._foreign.setdefault((receipt.number, receipt.transport), [])
                 foreign.append((target, PortSet.parse(receipt.foreign)))
+        if closed.starved:
+            self._starved.add(target)
         for arrival in closed.arrivals:
             place = (arrival.address, arrival.transport)
             self._arrived.setdefault((target, place, arrival.port), set()).add(arrival.peer)
@@ -45,9 +48,17 @@ class Ledger:
         groups: dict[Receipts, list[int]] = {}
         for port in ports - answered:
             arrived = not sources.isdisjoint(self._arrived.get((target, place, port), ()))
-            receipts = Receipts(arrived=arrived, elsewhere=self._elsewhere(target, place[1], number, port))
+            elsewhere = self._elsewhere(target, place[1], number, port)
+            receipts = Receipts(arrived=arrived, elsewhere=elsewhere, starved=target in self._starved)
             groups.setdefault(receipts, []).append(port)
         return found + [(PortSet.of(group), receipts) for receipts, group in groups.items()]
+
+    def visited(self, transport: Transport, port: int, sources: frozenset[str]) -> str:
+        """The host whose stand-in was reached on this port from these addresses, without a challenge."""
+        for (host, place, number), peers in self._arrived.items():
+            if (place[1], number) == (transport, port) and not sources.isdisjoint(peers):
+                return host
+        return ""
 
     def _elsewhere(self, target: str, transport: Transport, number: int, port: int) -> str:
         foreign = self._foreign.get((number, transport), ())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import story
 from probe.model.judge import Judgement, Situation, judge
+from probe.model.observation import Proof, Receipts
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult
 from probe.model.words import Cause, Phase, State, Verdict
@@ -85,10 +86,16 @@ class Results:
         group.add(ports, situation, piece)
 
     def _situations(self, check: Check, piece: Piece) -> Iterator[tuple[PortSet, Situation]]:
+        sources = self._addresses[check.source] | ({piece.seen.local} if piece.seen is not None else set())
+        if piece.seen is not None and piece.seen.proof is Proof.ACCEPTED and self._agentless(check.target):
+            # Nobody on this target speaks for it: what accepted may have been a stand-in of another's.
+            for port in piece.ports:
+                receipts = Receipts(elsewhere=self._ledger.visited(check.transport, port, sources))
+                yield PortSet.of([port]), self._situation(check, piece, receipts=receipts)
+            return
         if piece.seen is None or piece.seen.failure is None:
             yield piece.ports, self._situation(check, piece)
             return
-        sources = self._addresses[check.source] | {piece.seen.local}
         place = (piece.address, check.transport)
         door = (check.address, check.transport)
         alive = piece.ports & self._reached.get(place, PortSet())

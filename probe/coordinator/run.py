@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _LOOKING = 60.0
 # A walk's deadline: this, and the time that its ports take at the slowest pace worth waiting for (ports a second).
 _WALKING, _WALKING_PACE = 300.0, 50.0
-# Of the files that an agent may open, so many are for stand-ins and so many for its own connections; the rest is for
-# its guests.
+# Of the files that an agent may open, so many are for stand-ins, so many for its own connections, and as many for its
+# guests; the rest is for whatever else a process needs.
 _STAND_INS, _CONNECTIONS = 0.5, 0.2
 _WINDOW, _MOST, _PER_TARGET = 1024, 4096, 1024
 
@@ -118,6 +118,11 @@ class Run:
         """How many stand-ins this target can hold at once."""
         found = self._agents.link(name)
         return max(64, int(found[1].files * _STAND_INS)) if found is not None else 1 << 20
+
+    def _guests(self, name: str) -> int:
+        """How many connections this target can hold at once, from all sources together."""
+        found = self._agents.link(name)
+        return min(_PER_TARGET, int(found[1].files * _CONNECTIONS)) if found is not None else _PER_TARGET
 
     # --- one window ---------------------------------------------------------------------------------------------------
 
@@ -224,7 +229,7 @@ class Run:
         if check.same_host or use in (PortUse.DENIED, PortUse.OUTGOING):
             return False
         if self._terms.phase is Phase.PRE_INSTALL and check.expect is Expect.REACH:
-            if use is PortUse.LISTENER:
+            if use in (PortUse.LISTENER, PortUse.ELSEWHERE):
                 return False
             if use is PortUse.UNKNOWN:
                 return self._agents.agentless(check.target)
@@ -241,7 +246,8 @@ class Run:
         link, hello = found
         number = self._numbers[source]
         aims = tuple(self._aim(task, errand, number) for task, errand in going.items())
-        crowd = max(len(visitors[errand.check.target]) for errand in going.values())
+        targets = {errand.check.target for errand in going.values()}
+        share = min(max(1, self._guests(target) // len(visitors[target])) for target in targets)
         ports = sum(len(errand.ports) for errand in going.values())
         pace = min(_WALKING_PACE, self._terms.rate / 4) if self._terms.rate else _WALKING_PACE
         deadline = _WALKING + ports / pace
@@ -255,7 +261,7 @@ class Run:
                 bind=_own_loopback(self._hosts[source]),
                 window=min(_WINDOW, most),
                 most=most,
-                per_target=max(4, _PER_TARGET // crowd),
+                per_target=share,
                 rate=self._terms.rate,
                 timeout=self._terms.timeout,
                 deadline=deadline,

@@ -13,6 +13,10 @@ from probe.model.observation import Failure, Observation, PortUse, Proof, Receip
 from probe.model.result import Where
 from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Verdict
 
+# Before the installation a port is taken too if something holds it on another address: a product that binds to all
+# addresses, as most do, will not start.
+_TAKEN = (PortUse.LISTENER, PortUse.ELSEWHERE)
+
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a run of ports of one check.
@@ -52,7 +56,7 @@ def judge(situation: Situation) -> Judgement:
     if situation.check.expect is Expect.BLOCK:
         return _block(situation)
     if situation.phase is Phase.PRE_INSTALL:
-        if situation.view.use is PortUse.LISTENER:
+        if situation.view.use in _TAKEN:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
             return _unknown(situation.target_problem or Cause.NO_AGENT)
@@ -96,7 +100,7 @@ def _same_host(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.PASS)
         case PortUse.LISTENER if live:
             return Judgement(verdict=Verdict.PASS)
-        case PortUse.LISTENER:
+        case PortUse.LISTENER | PortUse.ELSEWHERE if not live:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         case PortUse.FREE | PortUse.ELSEWHERE if situation.check.listen is not Listen.ALL:
             return Judgement(verdict=Verdict.PASS)
@@ -121,6 +125,8 @@ def _stand_in(situation: Situation) -> Judgement:
     if receipts.elsewhere:
         # Another target's stand-in got what was meant for this one: whatever came back, it went astray.
         return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+    if receipts.starved and not receipts.answered:
+        return _unknown(Cause.RESOURCES)
     if seen.state is not State.OPEN:
         return _not_open(situation, seen)
     if seen.failure is not Failure.BAD_ANSWER and (receipts.answered or receipts.arrived):
@@ -161,7 +167,7 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return Judgement(verdict=Verdict.MISMATCH, cause=cause)
     if seen.status is not None and not http_healthy(seen.status, check.status):
         return Judgement(verdict=Verdict.MISMATCH, cause=Cause.HTTP_STATUS)
-    if use in (PortUse.FREE, PortUse.ELSEWHERE):
+    if use in (PortUse.FREE, PortUse.ELSEWHERE) or situation.receipts.elsewhere:
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
     return Judgement(verdict=Verdict.PASS)
 
@@ -195,6 +201,9 @@ def _icmp_from_between(situation: Situation, seen: Observation) -> bool:
 def _block(situation: Situation) -> Judgement:
     """Nothing may come through. A pass needs evidence that somebody was there to be reached, or that nobody is."""
     seen, use, receipts = situation.seen, situation.view.use, situation.receipts
+    if situation.check.local and use is PortUse.STAND_IN:
+        # The way does not count: the service will be bound to loopback. That nothing else answers there does.
+        return Judgement(verdict=Verdict.PASS)
     if receipts.answered:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
     unmeasured = _unmeasured(situation)
@@ -205,13 +214,10 @@ def _block(situation: Situation) -> Judgement:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
     if receipts.elsewhere:
         return _unknown(Cause.CONFLICTING_EVIDENCE)
+    if receipts.starved:
+        return _unknown(Cause.RESOURCES)
     if seen.state is State.OPEN:
-        if use is not PortUse.STAND_IN:
-            known = use in (PortUse.LISTENER, PortUse.UNKNOWN)
-            return Judgement(verdict=Verdict.EXPOSED, cause=Cause.LISTENING if known else None)
-        if receipts.arrived:
-            return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
-        return _unknown(Cause.CONFLICTING_EVIDENCE)  # somebody answered in the target's place
+        return _exposed(use, receipts)
     if situation.target_problem is Cause.AGENT_LOST:
         return _unknown(Cause.AGENT_LOST)
     # A refusal says that the port is not open now; before the installation that is not the question.
@@ -221,3 +227,13 @@ def _block(situation: Situation) -> Judgement:
     if use is PortUse.LISTENER and situation.check.transport is Transport.UDP and seen.state is State.OPEN_FILTERED:
         return _unknown(None)
     return Judgement(verdict=Verdict.PASS)
+
+
+def _exposed(use: PortUse, receipts: Receipts) -> Judgement:
+    """Somebody accepted, and nobody should have been reached."""
+    if use is PortUse.STAND_IN and not receipts.arrived:
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # somebody answered in the target's place
+    if use is PortUse.STAND_IN:
+        return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
+    known = use in (PortUse.LISTENER, PortUse.UNKNOWN)
+    return Judgement(verdict=Verdict.EXPOSED, cause=Cause.LISTENING if known else None)

@@ -106,11 +106,14 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Receipts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the target's stand-in saw of this source on this port. `answered`: a challenge arrived and was answered;
-    `arrived`: a connection or datagram of this source arrived without one; `elsewhere`: the host whose stand-in
-    received the challenge instead.
+    """What the target's stand-in saw of this source on this port.
+
+    `answered`: a challenge arrived and was answered. `arrived`: a connection or datagram of this source arrived without
+    one. `elsewhere`: the host whose stand-in received the challenge instead. `starved`: the stand-ins came to a limit
+    of the host's and may have missed somebody.
     """
 
     answered: bool = False
     arrived: bool = False
     elsewhere: str = ""
+    starved: bool = False

@@ -42,7 +42,7 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
         sentences.append(Evidence(at="target", what=target))
     if situation.receipts.elsewhere:
-        what = f"the stand-in of {situation.receipts.elsewhere} received the challenge that was meant for {situation.check.target}"
+        what = f"the stand-in of {situation.receipts.elsewhere} received what was meant for {situation.check.target}"
         sentences.append(Evidence(at="coordinator", what=what))
     return tuple(Evidence(at=sentence.at, what=printable(sentence.what)) for sentence in sentences)
 
@@ -160,6 +160,7 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
         case _:
             return _FAILED.get(cause, _FAILED_UNKNOWN.get(judgement.verdict, "")).format(
                 by=situation.view.by or "a process that may not be named",
+                bound=f" (on {', '.join(situation.view.bound)})" if situation.view.bound else "",
                 sender=_sender(situation),
                 source=check.source,
                 target=check.target,
@@ -171,6 +172,8 @@ def _passed(situation: Situation) -> str:
     check, seen = situation.check, situation.seen
     if check.same_host:
         return "the port is free on this host" if situation.view.use is PortUse.STAND_IN else "it listens on this host"
+    if check.expect is Expect.BLOCK and check.local and situation.view.use is PortUse.STAND_IN:
+        return "the service is to be bound to loopback, and nothing else listens there"
     if check.expect is Expect.BLOCK:
         return "not reachable, as it should be"
     if seen is not None and (seen.seen_from or seen.answered_by):
@@ -183,9 +186,13 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
         case Cause.NO_AGENT | Cause.AGENT_LOST:
             return problem or "no agent on the target can tell whether it was reached"
         case Cause.RESOURCES:
+            if situation.receipts.starved:
+                return f"the agent of {situation.check.target} may open too few files (ulimit -n) for all who came"
             return situation.view.detail or "a local limit, not the network, kept this from being measured"
         case Cause.TIMEOUT:
             return problem or "not measured before the time ran out"
+        case Cause.CONFLICTING_EVIDENCE if situation.receipts.elsewhere:
+            return f"the stand-in of {situation.receipts.elsewhere} answered in the place of {situation.check.target}"
         case Cause.CONFLICTING_EVIDENCE if situation.view.use is PortUse.STAND_IN:
             return f"something answers in the place of {situation.check.target}: whether that itself can be reached is not known"
         case _ if situation.seen is not None and situation.seen.failure is Failure.NOT_RESOLVED:
@@ -204,7 +211,7 @@ def _sender(situation: Situation) -> str:
 
 
 _FAILED: dict[Cause | None, str] = {
-    Cause.PORT_TAKEN: "before the installation {by} already listens there",
+    Cause.PORT_TAKEN: "before the installation {by} already listens there{bound}",
     Cause.INTERCEPTED: "something on the way to {target} answers in its place",
     Cause.WRONG_SERVICE: "what answers does not speak the protocol",
     Cause.TLS: "what answers does not speak TLS as it should",
@@ -259,8 +266,10 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     if judgement.verdict is Verdict.PASS:
         return ""
     check = situation.check
-    known = judgement.cause in _ADVICE
+    known = judgement.cause in _ADVICE and not (judgement.cause is Cause.NO_AGENT and situation.agentless)
     template = _ADVICE[judgement.cause] if known else _ADVICE_UNKNOWN[judgement.verdict]
+    if situation.agentless and judgement.cause is Cause.NO_AGENT:
+        template = "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
     where = judgement.where.address if judgement.where and judgement.where.address else "the network"
     sources = situation.seen.local if situation.seen and situation.seen.local else check.source
     text = template.format(

@@ -17,7 +17,7 @@ from probe.model.inventory import Host
 from probe.model.matrix import EVERY_HOST, OUTSIDE, Service
 from probe.model.ports import PortError, PortSet
 from probe.model.words import Expect, Need, Policy, Protocol, Transport, Zone
-from probe.plan.roles import main_role, require_profile, roles_of, unknown_groups
+from probe.plan.roles import main_role, require_known_roles, require_profile, roles_of, unknown_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,16 +66,18 @@ class Plan:
             raise UserError(
                 f"--set {min(unknown)}: {' or '.join(matrix.names)} has no such variable (there is: {known})"
             )
+        require_known_roles(matrix, inventory)
         self._parties = {name: self._party(host) for name, host in inventory.hosts.items()}
         present = {role for party in self._parties.values() for role in party.roles}
         if wishes.profile:
             require_profile(matrix, wishes.profile, present)
         self._flows = [flow for flow in matrix.flows if flow.when is None or flow.when.holds(present)]
-        self.notes = tuple(unknown_groups(matrix, inventory))
+        self.notes = (*unknown_groups(matrix, inventory), *_agentless(inventory))
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(self._parties)
+        """Every host that can try something: those without an agent on purpose are targets only."""
+        return tuple(name for name, party in self._parties.items() if not _has_no_agent(party.host))
 
     def role(self, host: str) -> str:
         """The role that stands for this host."""
@@ -105,7 +107,7 @@ class Plan:
                 yield check
 
     def all_checks(self) -> Iterator[Check]:
-        for source in self._parties:
+        for source in self.sources:
             yield from self.checks(source)
 
     def _party(self, host: Host) -> _Party:
@@ -215,9 +217,19 @@ class Plan:
             matrix=service.matrix,
             rule=rule,
             expect=Expect.BLOCK,
+            local=service.local,
             policy=policy,
             cite=service.cite,
         )
+
+
+def _has_no_agent(host: Host) -> bool:
+    return host.vars.get("portcheck_agent") == "none"
+
+
+def _agentless(inventory: Inventory) -> list[str]:
+    names = [name for name, host in inventory.hosts.items() if _has_no_agent(host)]
+    return [f"{', '.join(names)}: no agent (portcheck_agent=none), so checked as a target only"] if names else []
 
 
 def _ports(service: Service, values: Mapping[str, object], host: Host) -> PortSet:

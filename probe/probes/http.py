@@ -8,6 +8,7 @@ No redirect is followed, no proxy is used, no certificate is trusted or distrust
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
 
 ASK_HEADER, ANSWER_HEADER = "Portcheck-Ask", "Portcheck-Answer"
+_BYTES = re.compile(r"b('[^\n]*'|\"[^\n]*\")")
 _HEADERS = {"User-Agent": f"portcheck/{__version__}", "Accept": "*/*"}
 
 
@@ -182,7 +184,7 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
         reason = getattr(cause, "reason", None) or type(cause).__name__
         return open_but(Failure.BAD_ANSWER, Operation.TLS, printable(str(reason))[:80])
     if isinstance(error, aiohttp.ClientResponseError):
-        return open_but(Failure.BAD_ANSWER, Operation.HTTP, printable(error.message)[:80])
+        return open_but(Failure.BAD_ANSWER, Operation.HTTP, _what_it_said(error.message))
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return open_but(Failure.CLOSED, Operation.HTTP)
     if isinstance(cause, ConnectionRefusedError):
@@ -201,3 +203,9 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
     if isinstance(cause, OSError) and not connected:
         return from_error(cause, Operation.CONNECT, icmp, local)
     return open_but(Failure.OTHER, inside, printable(f"{type(error).__name__}: {error}")[:80])
+
+
+def _what_it_said(message: str) -> str:
+    """aiohttp wraps the bytes that are no HTTP into a picture of several lines; the bytes are what counts."""
+    found = _BYTES.search(message)
+    return f"it said {found[1]}"[:80] if found else printable(message.partition("\n")[0])[:80]

@@ -10,7 +10,7 @@ from probe.report.answer import Answer, answer, headline
 from probe.report.findings import Finding, Sight, Weight, failed_hosts, findings, overview, ways
 from probe.report.overview import tables
 from probe.report.text import count, listed, name, percent, sentence
-from probe.report.wording import SYMBOLS, WEIGHTS, expected, hosts, seen, target, title, verdict, where
+from probe.report.wording import SYMBOLS, WEIGHTS, advice, expected, hosts, seen, target, title, verdict, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,7 +111,7 @@ class _Page:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
         yield from self.field("evidence", *_cut(evidence, 6))
         yield from self.field("where", where(one.where))
-        yield from self.field("do", sentence(one.advice))
+        yield from self.field("do", sentence(advice(sight.members)))
 
     def side_notes(self, noted: Sequence[Finding]) -> Iterator[str]:
         if not noted:

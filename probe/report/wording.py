@@ -44,7 +44,7 @@ CAUSES = {
     Cause.HTTP_STATUS: "unexpected HTTP status",
     Cause.UNHEALTHY: "the service says that it is unhealthy",
     Cause.INTERCEPTED: "something answers in the target's place",
-    Cause.DNS: "the name leads elsewhere",
+    Cause.DNS: "the name has no address there, or leads elsewhere",
     Cause.LISTENING: "a service answers",
     Cause.STAND_IN: "the way is open",
     Cause.NO_AGENT: "no agent",
@@ -84,12 +84,20 @@ def why(check: CheckResult) -> str:
     return f"{check.cause}: {CAUSES[check.cause]}" if check.cause else "no cause is proven"
 
 
+def advice(members: tuple[CheckResult, ...]) -> str:
+    """What to do about the first of these, which stands for all."""
+    text = members[0].advice
+    others = len(members) - 1
+    return text if not text or not others else f"{text} The same for the other {others:,} of these checks."
+
+
 def expected(finding: Finding) -> str:
     """What the matrix asks of these rows, and where it says so."""
     one = finding.example
     if finding.about_hosts:
         reach = sum(check.expect is Expect.REACH for check in finding.members)
-        return f"{reach:,} to be reachable, {len(finding.members) - reach:,} not to be"
+        parts = {"to be reachable": reach, "not to be reachable": len(finding.members) - reach}
+        return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
     transport, protocol = str(one.transport), str(one.protocol)
     what = f"{transport} {ports(finding)}" + (f" ({protocol})" if protocol != transport else "")
     if one.expect is Expect.BLOCK:

@@ -19,9 +19,12 @@ _Door = tuple[str, Transport]
 
 
 class Answers:
-    """Answers challenges under the target's key and remembers who came to which port."""
+    """Answers challenges under the target's key and remembers who came to which port. `starved`: somebody could not be
+    met, because this agent had come to a limit of its own.
+    """
 
     def __init__(self, key: bytes) -> None:
+        self.starved = False
         self._key = key
         self._pairs: dict[int, bytes] = {}
         self._doors: dict[tuple[str, int, Transport], str] = {}

@@ -15,7 +15,7 @@ from probe.model.ports import PortSet
 from probe.model.words import Transport
 from probe.standin.answers import Answers
 from probe.standin.listener import Listener
-from probe.wire.messages import Arrival, Endpoint, Held, Open, Receipt
+from probe.wire.messages import Endpoint, Held, Open
 from probe.witness.sockets import PROCESS_NAME, SocketTable, owners
 
 if TYPE_CHECKING:
@@ -49,27 +49,32 @@ class Lease:
 
     async def open(self) -> tuple[Held, ...]:
         """Open what is free, and say for every port who holds it."""
+        held = await asyncio.to_thread(look, self._order.endpoints, opening=True)
+        taken = [item for item in held if item.view.use is not PortUse.FREE]
         books = []
         for endpoint in self._order.endpoints:
-            books += [await self._open(endpoint, address) for address in bindable(endpoint.address)]
-        return tuple(held for book in books for held in book)
+            ports = PortSet.parse(endpoint.ports)
+            for item in taken:
+                if (item.address, item.transport) == (endpoint.address, endpoint.transport):
+                    ports -= PortSet.parse(item.ports)
+            books += [await self._open(endpoint, address, ports) for address in bindable(endpoint.address)]
+        return (*taken, *(item for book in books for item in book))
 
-    async def _open(self, endpoint: Endpoint, address: str) -> list[Held]:
+    async def _open(self, endpoint: Endpoint, address: str, ports: PortSet) -> list[Held]:
         book = _Book(endpoint)
-        left = list(PortSet.parse(endpoint.ports))
+        left = list(ports)
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(_PAUSE)
-            left = await self._try(endpoint, address, left, book, last=attempt == _TRIES - 1)
+            left = await self._try(endpoint, address, left, book)
             if not left:
                 break
+        await self._explain(endpoint, address, left, book)
         return book.held()
 
-    async def _try(self, endpoint: Endpoint, address: str, ports: list[int], book: _Book, *, last: bool) -> list[int]:
-        """One pass; returns the ports worth another."""
-        table: SocketTable | None = None
+    async def _try(self, endpoint: Endpoint, address: str, ports: list[int], book: _Book) -> list[int]:
+        """One pass; returns the ports worth another: in use, although nothing listened a moment ago."""
         again = []
-        taken: dict[int, list[Entry]] = {}
         for position, port in enumerate(ports):
             if position % 256 == 255:
                 await asyncio.sleep(0)  # opening thousands must not starve pings
@@ -84,37 +89,38 @@ class Lease:
                     await self._datagrams.listen(address, port)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    if table is None:
-                        table = await asyncio.to_thread(SocketTable.read)
-                    taken[port] = [
-                        entry
-                        for entry in table.on(endpoint.transport, port)
-                        if entry.covers(address) or address in _ANY
-                    ]
-                    if not any(entry.listening for entry in taken[port]) and not last:
-                        again.append(port)
-                        del taken[port]
-                    continue
-                book.note(port, TargetView(use=PortUse.DENIED, detail=_reason(error, port)))
+                    again.append(port)
+                else:
+                    book.note(port, TargetView(use=PortUse.DENIED, detail=_reason(error, port)))
                 continue
             self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
             book.note(port, _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE)
-        inodes = {entry.inode for entries in taken.values() for entry in entries}
-        names = await asyncio.to_thread(owners, inodes) if inodes else {}
+        return again
+
+    async def _explain(self, endpoint: Endpoint, address: str, ports: list[int], book: _Book) -> None:
+        """Who holds what could not be opened in the end."""
+        if not ports:
+            return
+        table = await asyncio.to_thread(SocketTable.read)
+        taken = {
+            port: [entry for entry in table.on(endpoint.transport, port) if entry.covers(address) or address in _ANY]
+            for port in ports
+        }
+        names = await asyncio.to_thread(owners, {entry.inode for entries in taken.values() for entry in entries})
         for port, entries in taken.items():
             book.note(port, view_of(entries, names))
-        return again
 
     def expire(self) -> None:
         self._listener.expire()
 
-    async def close(self) -> tuple[tuple[Receipt, ...], tuple[Arrival, ...]]:
+    async def close(self) -> Answers:
+        """Close everything; what is returned has the receipts."""
         self._listener.close()
         if self._datagrams is not None:
             self._datagrams.close()
         if self._web is not None:
             await self._web.close()
-        return self._answers.receipts(), self._answers.arrivals()
+        return self._answers
 
 
 _ANY = ("0.0.0.0", "::")
@@ -151,40 +157,61 @@ def view_of(entries: list[Entry], names: dict[int, str]) -> TargetView:
     shown = listeners or entries
     by = ", ".join(sorted({names.get(entry.inode, f"a process of uid {entry.uid}") for entry in shown}))
     bound = tuple(sorted({entry.address for entry in shown}))
-    if listeners and all(names.get(entry.inode, "").startswith(f"{PROCESS_NAME} (") for entry in listeners):
+    if listeners and all(_is_stand_in(entry, names) for entry in listeners):
         # Two names for one machine, or two runs at a time: this is no service and nothing that holds the port for good.
         return TargetView(use=PortUse.DENIED, by=by, bound=bound, detail=f"another stand-in holds the port: {by}")
     return TargetView(use=PortUse.LISTENER if listeners else PortUse.OUTGOING, by=by, bound=bound)
 
 
-def look(endpoints: tuple[Endpoint, ...]) -> tuple[Held, ...]:
-    """Who holds these ports; nothing is opened."""
+def look(endpoints: tuple[Endpoint, ...], *, opening: bool = False) -> tuple[Held, ...]:
+    """Who holds these ports; nothing is opened. `opening`: it is asked in order to stand in on what is free."""
     table = SocketTable.read()
-    found: list[tuple[_Book, int, list[Entry], bool]] = []
+    listeners = {
+        (endpoint.transport, port): table.listeners(endpoint.transport, port)
+        for endpoint in endpoints
+        for port in PortSet.parse(endpoint.ports)
+    }
+    inodes = {entry.inode for entries in listeners.values() for entry in entries}
+    names = owners(inodes) if inodes else {}
     books = []
     for endpoint in endpoints:
         book = _Book(endpoint)
         books.append(book)
         addresses = bindable(endpoint.address)
         for port in PortSet.parse(endpoint.ports):
-            listeners = table.listeners(endpoint.transport, port)
-            here = [
-                entry for entry in listeners if any(address in _ANY or entry.covers(address) for address in addresses)
-            ]
-            found.append((book, port, here or listeners, bool(here)))
-    names = owners({entry.inode for _, _, entries, _ in found for entry in entries}) if found else {}
-    for book, port, entries, is_here in found:
-        if not entries:
-            book.note(port, TargetView(use=PortUse.FREE))
-        else:
-            view = view_of(entries, names)
-            book.note(
-                port,
-                view
-                if is_here or view.use is PortUse.DENIED
-                else TargetView(use=PortUse.ELSEWHERE, by=view.by, bound=view.bound),
-            )
+            book.note(port, _view(listeners[endpoint.transport, port], addresses, names, opening=opening))
     return tuple(held for book in books for held in book.held())
+
+
+def _view(listeners: list[Entry], addresses: list[str], names: dict[int, str], *, opening: bool) -> TargetView:
+    here = [entry for entry in listeners if _meets(entry, addresses)]
+    if here:
+        return view_of(here, names)
+    others = [entry for entry in listeners if not (opening and _unrelated(entry, addresses, names))]
+    if not others:
+        return TargetView(use=PortUse.FREE)
+    view = view_of(others, names)
+    return TargetView(use=PortUse.ELSEWHERE, by=view.by, bound=view.bound)
+
+
+def _meets(entry: Entry, addresses: list[str]) -> bool:
+    """Whether this listener takes what is sent to these addresses. Where all of the host's stand for one that is not
+    known (a name, or translated on the way), it is not a loopback one.
+    """
+    return any(entry.covers(own) or (own in _ANY and not _loopback(entry.address)) for own in addresses)
+
+
+def _unrelated(entry: Entry, addresses: list[str], names: dict[int, str]) -> bool:
+    """Another stand-in, or another host's listener where several hosts share the loopback network of one machine."""
+    return _is_stand_in(entry, names) or (_loopback(entry.address) and all(_loopback(own) for own in addresses))
+
+
+def _is_stand_in(entry: Entry, names: dict[int, str]) -> bool:
+    return names.get(entry.inode, "").startswith(f"{PROCESS_NAME} (")
+
+
+def _loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
 
 
 def bindable(address: str) -> list[str]:

@@ -6,6 +6,7 @@ go to `web`. A peer that knows no challenge gets nothing but the end of the conn
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections import deque
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 512
 _ANY = ("0.0.0.0", "::")
+_STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # A peer that connects and says nothing is let go after this many seconds; more than this many such peers at once, the
 # oldest goes first.
 _PATIENCE, _MOST_SILENT = 10.0, 4096
@@ -62,8 +64,11 @@ class Listener:
             # socket.accept() would wrap the connection in a Python object and ask the kernel what it is; that costs
             # more than the answer does.
             number, peer = sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001
-        except OSError:
-            return  # gone again, or no file free
+        except OSError as error:
+            # Gone again, or no file is free: then whoever waits waits on, and whoever gave up meanwhile did not meet us
+            # for no fault of the network's.
+            self.answers.starved = self.answers.starved or error.errno in _STARVED
+            return
         guest = socket.SocketType(family, socket.SOCK_STREAM, 0, number)
         local = address if address not in _ANY else guest.getsockname()[0]
         waiting = _Guest(self, guest, peer, local, port, web)

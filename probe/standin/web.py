@@ -35,7 +35,7 @@ class Web:
     def accept(self, sock: socket.socket, port: int, peer: str, local: str) -> None:
         """Take over one connection that does not begin with our challenge."""
         if len(self._tasks) >= _MOST_GUESTS:
-            self._answers.stranger(port, peer, local)
+            self._answers.starved = True
             sock.close()
             return
         task = asyncio.create_task(self._adopt(sock, port, peer, local))

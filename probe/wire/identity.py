@@ -108,9 +108,12 @@ def _read(path: str) -> str:
     except OSError as error:
         raise IdentityError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        _check_kind_and_mode(path, os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        _check_kind(path, status)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(_LARGEST + 1)
+        if b"PRIVATE KEY" in content:
+            _check_mode(path, status)
     finally:
         os.close(descriptor)
     if len(content) > _LARGEST:
@@ -121,11 +124,14 @@ def _read(path: str) -> str:
         raise IdentityError(f"{path}: this is no identity file: PEM is plain ASCII text") from None
 
 
-def _check_kind_and_mode(path: str, status: os.stat_result) -> None:
+def _check_kind(path: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IdentityError(f"{path}: this is a directory; name the identity file in it, NAME.pem or coordinator.pem")
     if not stat.S_ISREG(status.st_mode):
         raise IdentityError(f"{path}: this is no ordinary file")
+
+
+def _check_mode(path: str, status: os.stat_result) -> None:
     # What root hands to a service (systemd credentials, Kubernetes secrets) comes through the group. Our own files
     # never need to.
     open_to_others = 0o077 if status.st_uid == os.geteuid() else 0o037

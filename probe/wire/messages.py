@@ -183,11 +183,12 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Closed(Message, frozen=True, kw_only=True, tag="closed", omit_defaults=True):
-    """Answers Close."""
+    """Answers Close. `starved`: the stand-ins came to a limit of the host's and may have missed somebody."""
 
     id: int
     receipts: tuple[Receipt, ...] = ()
     arrivals: tuple[Arrival, ...] = ()
+    starved: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from probe.wire.messages import Answer, Message
 
 SECONDS = 5
+
+
+@pytest.fixture(autouse=True)
+def own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent gives its process its name; here that process is the tests', and others look at it."""
+    monkeypatch.setattr("probe.agent.session.PROCESS_NAME", Path("/proc/self/comm").read_text().strip())
 
 
 class Visit:

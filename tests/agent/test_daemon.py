@@ -179,7 +179,7 @@ class TestHealth:
             await check_health(f"127.0.0.1:{free_port}", str(folder / "web1.pem"))
 
     async def test_it_is_another(self, daemon: Any, others: Path) -> None:
-        with pytest.raises(UserError, match="certificate verify failed"):
+        with pytest.raises(UserError, match=r"(?i)certificate.verify.failed"):
             await check_health(daemon[1].removeprefix("https://"), str(others / "web1.pem"))
 
     async def test_it_hangs(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

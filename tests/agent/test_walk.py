@@ -122,6 +122,12 @@ class TestAgainstAScript:
         walked = await walk(aim("1-5"))
         assert {seen.state for seen in walked.seen.values()} == {State.OPEN}
 
+    async def test_whatever_settles_renews_its_patience(self, walk: Any, scripted: Any) -> None:
+        """One quiet round, a port that opens, one more quiet round, and another that opens."""
+        scripted(lambda port, number: OPEN if number >= port else SILENT)
+        walked = await walk(aim("1,3,5"))
+        assert {seen.state for seen in walked.seen.values()} == {State.OPEN}
+
     @pytest.mark.parametrize(("what", "rounds"), [(REFUSED, 2), (SILENT, 3)], ids=["refused", "silent"])
     async def test_it_ends_after_quiet_rounds(self, walk: Any, scripted: Any, what: Observation, rounds: int) -> None:
         tries = scripted(lambda _port, _try: what)

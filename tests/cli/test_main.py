@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_help_names_every_command(portcheck: Any) -> None:
     code, out, _ = portcheck("--help")
     assert code == 0
-    assert all(f"    {name} " in out for name in COMMANDS)
+    assert all(f"    {name} " in out.replace("\n", " ") for name in COMMANDS)
     assert "Exit codes: 0 conforms" in out
 
 
@@ -40,7 +40,7 @@ def test_version(portcheck: Any) -> None:
     [
         ((), "COMMAND"),
         (("launch",), "invalid choice: 'launch'"),
-        (("plan", "--bogus"), "unrecognized arguments: --bogus"),
+        (("plan", "--bogus"), "--bogus"),
         (("plan", "--phase", "later"), "invalid choice: 'later'"),
         (("plan", "--seed", "many"), "--seed"),
         (("plan", "--seed", "-1"), "a number from 0 up is wanted"),
@@ -53,7 +53,7 @@ def test_version(portcheck: Any) -> None:
         (("agent", "--listen", "127.0.0.1:1"), "--identity FILE is needed"),
         (("run", "-i", "hosts.txt", "--json", "-", "--html", "-"), "only one of"),
         (("run", "-i", "hosts.txt", "--identity", "nothing.pem"), "nothing.pem"),
-        (("run", "-i", "hosts.txt", "--json", "no/such/folder/r.json"), "no/such/folder/r.json"),
+        (("run", "-i", "hosts.txt", "--json", "hosts.txt/r.json"), "hosts.txt/r.json"),
         (("plan", "-i", "nothing.txt"), "nothing.txt"),
         (("plan", "-i", "."), "."),
         (("plan", "-i", "hosts.txt", "-m", "nothing"), "nothing"),

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from probe.cli.main import parser_for
+from probe.cli.main import main
 
 if TYPE_CHECKING:
+    import argparse
     from pathlib import Path
 
 
 @pytest.fixture
-def parsed(shop: Path) -> Any:
-    """`parsed("run", "--seed", "1")`: what the arguments come to, in that folder."""
+def parsed(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`parsed("run", "--seed", "1")`: what the command is given, in that folder."""
+    given: list[argparse.Namespace] = []
+
+    def note(arguments: argparse.Namespace) -> int:
+        given.append(arguments)
+        return 0
+
+    for command in ("run", "plan"):
+        monkeypatch.setattr(f"probe.cli.{command}.run", note)
 
     def parse(*words: str) -> argparse.Namespace:
-        return parser_for(words[0]).parse_args(words)
+        assert main(words) == 0
+        return given[-1]
 
     return parse
 

@@ -191,6 +191,13 @@ class TestLedger:
         ledger = self.ledger(self.receipt(foreign="7"), target="c")
         assert self.split(ledger, "7-8") == {"7": Receipts(elsewhere="c"), "8": Receipts()}
 
+    def test_a_target_that_came_to_a_limit_may_have_missed_somebody(self) -> None:
+        ledger = Ledger()
+        ledger.add("b", Closed(id=1, receipts=(self.receipt(answered="1"),), starved=True))
+        assert self.split(ledger, "1-2") == {"1": Receipts(answered=True), "2": Receipts(starved=True)}
+        ledger.add("c", Closed(id=1, starved=True))
+        assert self.split(self.ledger(), "1") == {"1": Receipts()}
+
     def test_windows_add_up(self) -> None:
         ledger = self.ledger(self.receipt(answered="1"))
         ledger.add("b", Closed(id=2, receipts=(self.receipt(answered="2"),)))

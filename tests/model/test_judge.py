@@ -58,6 +58,7 @@ STAND_IN, LISTENER, ELSEWHERE, FREE, OUTGOING, DENIED, UNKNOWN = (
 )
 MET = {"receipts": Receipts(answered=True)}
 CAME = {"receipts": Receipts(arrived=True)}
+STARVED = {"receipts": Receipts(starved=True)}
 SOME = {"listen": Listen.SOME}
 UDP = {"protocol": Protocol.UDP}
 ALIVE = {"alive": True}
@@ -74,6 +75,9 @@ REACH = [
     (PRE, STAND_IN, SILENT, {}, "blocked", None),
     (PRE, STAND_IN, SILENT, MET, "blocked", "return-path"),
     (PRE, STAND_IN, SILENT, LOST_TARGET, "inconclusive", "agent-lost"),
+    (PRE, STAND_IN, SILENT, STARVED, "inconclusive", "resources"),
+    (PRE, STAND_IN, MUTE, STARVED, "inconclusive", "resources"),
+    (PRE, STAND_IN, KEYED, STARVED, "pass", None),
     (PRE, STAND_IN, REFUSED, {}, "blocked", None),  # never "down": it does listen
     (PRE, STAND_IN, icmp(ROUTER), {}, "blocked", "network"),
     (PRE, STAND_IN, icmp(TARGET), {}, "blocked", "target-firewall"),
@@ -155,6 +159,7 @@ BLOCK = [
     (PRE, STAND_IN, KEYED, {}, "exposed", "stand-in"),
     (PRE, STAND_IN, SILENT, MET, "exposed", "stand-in"),  # it came through; only the way back is shut
     (PRE, STAND_IN, None, MET, "exposed", "stand-in"),
+    (PRE, STAND_IN, SILENT, STARVED, "inconclusive", "resources"),
     (PRE, STAND_IN, ACCEPTED, CAME, "exposed", "stand-in"),
     (PRE, STAND_IN, SILENT, LOST_TARGET, "inconclusive", "agent-lost"),
     (PRE, STAND_IN, None, {}, "inconclusive", "timeout"),
@@ -177,7 +182,8 @@ BLOCK = [
 def named(row: tuple[Any, ...]) -> str:
     phase, view, what, more, verdict, cause = row
     sight = "nothing" if what is None else f"{what.state}+{what.failure or what.proof}+{what.operation}"
-    return f"{phase}-{view.use}-{sight}-{'+'.join(more)}={verdict}-{cause}"
+    known = "+".join(f"{name}={value}" for name, value in more.items())[:90]
+    return f"{phase}-{view.use}-{sight}-{known}={verdict}-{cause}"
 
 
 def come_to(found: Judgement) -> tuple[str, str | None]:

@@ -204,8 +204,9 @@ class TestWithoutAKey:
         assert (seen.state, seen.failure, seen.operation) == (State.ERROR, Failure.ADDRESS, Operation.BIND)
 
 
+@pytest.mark.parametrize("key", [b"", bytes(32)], ids=["plain", "keyed"])
 async def test_a_socket_that_meets_itself_is_no_open_port(
-    dial: Any, monkeypatch: pytest.MonkeyPatch, free_port: int
+    dial: Any, monkeypatch: pytest.MonkeyPatch, free_port: int, key: bytes
 ) -> None:
     """FACTS: inside the ephemeral range connect() may choose the very port it dials."""
 
@@ -222,7 +223,7 @@ async def test_a_socket_that_meets_itself_is_no_open_port(
             return sock
 
     monkeypatch.setattr(tcp, "socket", Narrow())
-    seen, _ = await dial(free_port)
+    seen, _ = await dial(free_port, key=key)
     assert (seen.state, seen.failure) == (State.ERROR, Failure.SELF_CONNECT)
 
 

@@ -51,6 +51,17 @@ async def opened(reactor: Reactor) -> AsyncIterator[Callable[..., Any]]:
 
 
 @pytest.fixture
+def received() -> Callable[..., Any]:
+    """`receipts, arrivals = await received(lease)` closes it and says what reached it."""
+
+    async def received(lease: Lease) -> tuple[Any, Any]:
+        book = await lease.close()
+        return book.receipts(), book.arrivals()
+
+    return received
+
+
+@pytest.fixture
 def say() -> Callable[..., Any]:
     """`await say(port, data)`: all that a TCP peer hears back until the connection ends."""
 

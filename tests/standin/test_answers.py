@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import resource
 import socket
 import struct
 from typing import Any
@@ -24,13 +25,15 @@ TCP, UDP = Transport.TCP, Transport.UDP
 
 
 class TestOverTcp:
-    async def test_a_challenge_is_answered_once(self, opened: Any, tcp: Any, free_port: int, say: Any, key_of: Any):
+    async def test_a_challenge_is_answered_once(
+        self, received: Any, opened: Any, tcp: Any, free_port: int, say: Any, key_of: Any
+    ):
         lease, _ = await opened(tcp(free_port))
         heard = await say(free_port, make_ask(key_of(3), 3, NONCE))
         reply = read_answer(key_of(3), NONCE, heard)
         assert reply is not None
         assert (reply.port, reply.peer, reply.local) == (free_port, "127.0.0.1", "127.0.0.1")
-        receipts, arrivals = await lease.close()
+        receipts, arrivals = await received(lease)
         assert receipts == (Receipt(number=3, address="127.0.0.1", transport=TCP, answered=str(free_port)),)
         assert arrivals == ()
 
@@ -78,7 +81,9 @@ class TestOverTcp:
             "tls",
         ],
     )
-    async def test_strangers_get_nothing(self, opened: Any, tcp: Any, free_port: int, web: bool, words: bytes) -> None:
+    async def test_strangers_get_nothing(
+        self, received: Any, opened: Any, tcp: Any, free_port: int, web: bool, words: bytes
+    ) -> None:
         lease, _ = await opened(tcp(free_port, web=web))
         reader, writer = await asyncio.open_connection("127.0.0.1", free_port)
         writer.write(words)
@@ -91,27 +96,29 @@ class TestOverTcp:
                 pass
             finally:
                 writer.close()
-        receipts, arrivals = await lease.close()
+        receipts, arrivals = await received(lease)
         assert not any(receipt.answered for receipt in receipts)
         told = [(arrival.port, arrival.peer) for arrival in arrivals]
         if words[:4] != b"\xf1PC1":
             assert told == [(free_port, "127.0.0.1")]
 
     async def test_a_challenge_for_another_target_is_remembered(
-        self, opened: Any, tcp: Any, free_port: int, say: Any
+        self, received: Any, opened: Any, tcp: Any, free_port: int, say: Any
     ) -> None:
         """It shows where the packets of a swapped address go."""
         lease, _ = await opened(tcp(free_port))
         assert await say(free_port, make_ask(pair_key(bytes(32), 9), 9, NONCE)) == b""
-        (receipt,), _ = await lease.close()
+        (receipt,), _ = await received(lease)
         assert (receipt.number, receipt.answered, receipt.foreign) == (9, "", str(free_port))
 
-    async def test_who_connects_and_says_nothing_has_come_too(self, opened: Any, tcp: Any, free_port: int) -> None:
+    async def test_who_connects_and_says_nothing_has_come_too(
+        self, received: Any, opened: Any, tcp: Any, free_port: int
+    ) -> None:
         """Its challenge was dropped on the way: this is the only trace."""
         lease, _ = await opened(tcp(free_port))
         _, writer = await asyncio.open_connection("127.0.0.1", free_port)
         await asyncio.sleep(0.05)  # the loop accepts
-        _, arrivals = await lease.close()
+        _, arrivals = await received(lease)
         writer.close()
         assert [(arrival.port, arrival.peer) for arrival in arrivals] == [(free_port, "127.0.0.1")]
 
@@ -140,6 +147,20 @@ class TestOverTcp:
         for _, writer in crowd:
             writer.close()
 
+    async def test_without_a_free_file_it_says_that_it_may_have_missed_somebody(
+        self, opened: Any, tcp: Any, free_port: int
+    ) -> None:
+        lease, _ = await opened(tcp(free_port))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as guest:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                guest.connect_ex(("127.0.0.1", free_port))
+                await asyncio.sleep(0.05)  # the loop tries to accept
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (await lease.close()).starved
+
     async def test_who_resets_at_once_does_no_harm(
         self, opened: Any, tcp: Any, free_port: int, say: Any, key_of: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -155,7 +176,9 @@ class TestOverTcp:
 
 
 class TestOverHttp:
-    async def test_a_challenge_in_a_header(self, opened: Any, tcp: Any, free_port: int, say: Any, key_of: Any) -> None:
+    async def test_a_challenge_in_a_header(
+        self, received: Any, opened: Any, tcp: Any, free_port: int, say: Any, key_of: Any
+    ) -> None:
         lease, _ = await opened(tcp(free_port, web=True))
         ask = make_ask(key_of(3), 3, NONCE).hex().encode()
         heard = await say(free_port, b"GET /any HTTP/1.1\r\nHost: x\r\nPortcheck-Ask: " + ask + b"\r\n\r\n")
@@ -165,7 +188,7 @@ class TestOverHttp:
         reply = read_answer(key_of(3), NONCE, bytes.fromhex(answer))
         assert reply is not None
         assert reply.port == free_port
-        receipts, arrivals = await lease.close()
+        receipts, arrivals = await received(lease)
         assert (receipts[0].answered, arrivals) == (str(free_port), ())
 
     async def test_a_port_for_the_web_speaks_plainly_too(
@@ -191,20 +214,24 @@ class TestOverUdp:
             except TimeoutError:
                 return b""
 
-    async def test_a_challenge_is_answered(self, opened: Any, tcp: Any, free_port: int, key_of: Any) -> None:
+    async def test_a_challenge_is_answered(
+        self, received: Any, opened: Any, tcp: Any, free_port: int, key_of: Any
+    ) -> None:
         lease, _ = await opened(tcp(free_port, transport=UDP))
         heard = await self.exchange(free_port, make_ask(key_of(3), 3, NONCE), 5)
         reply = read_answer(key_of(3), NONCE, heard)
         assert reply is not None
         assert (reply.port, reply.peer) == (free_port, "127.0.0.1")
-        receipts, _ = await lease.close()
+        receipts, _ = await received(lease)
         assert [(receipt.transport, receipt.answered) for receipt in receipts] == [(UDP, str(free_port))]
 
     @pytest.mark.parametrize("words", [b"", b"x", make_ask(bytes(32), 3, NONCE), bytes(1400)])
-    async def test_strangers_get_nothing(self, opened: Any, tcp: Any, free_port: int, words: bytes) -> None:
+    async def test_strangers_get_nothing(
+        self, received: Any, opened: Any, tcp: Any, free_port: int, words: bytes
+    ) -> None:
         lease, _ = await opened(tcp(free_port, transport=UDP))
         assert await self.exchange(free_port, words) == b""
-        _, arrivals = await lease.close()
+        _, arrivals = await received(lease)
         assert [(arrival.transport, arrival.port) for arrival in arrivals] == [(UDP, free_port)]
 
 

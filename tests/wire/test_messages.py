@@ -92,6 +92,7 @@ def test_a_damaged_message_parses_or_raises_one_error(decode, message: Message, 
         (b"", "truncated"),
         (b"\x80", "type"),  # an empty map: no tag
         (b"\x91" * 5000 + b"\xc0", "recursion|Expected"),
+        (b"\x83\xa4type\xa4ping\xa2id\x01\xa4mood" + b"\x91" * 100_000 + b"\xc0", "recursion"),
         (msgspec.msgpack.encode({"type": "ping", "id": "one"}), "int"),
         (msgspec.msgpack.encode({"type": "launch"}), "launch"),
         (msgspec.msgpack.encode({"type": "hello"}), "Invalid value"),  # an answer, not an order

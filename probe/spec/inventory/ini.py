@@ -53,6 +53,7 @@ class _Reader:
         self.wanted: dict[str, dict[str, Origin]] = {}
         self.given: dict[str, Origin] = {}
         self.declared = set(self.draft.groups)
+        self.set_before: dict[tuple[str, str], int] = {}
 
     def line(self, number: int, raw: str) -> None:
         text = raw.strip()
@@ -132,7 +133,7 @@ class _Reader:
         if not words:
             return
         names, port = self._names(number, *words[0])
-        variables = []
+        variables: list[tuple[str, object, tuple[int, int]]] = []
         for word, at in words[1:]:
             name, equals, value = word.partition("=")
             if not equals or not name:
@@ -140,6 +141,8 @@ class _Reader:
                 hint = "write key=value, without spaces around =" if word == "=" or " =" in text else "write key=value"
                 self.draft.error((number, at), f"{quoted(word)} is no variable: key=value is expected", hint)
                 break
+            if any(name == before for before, _, _ in variables):
+                self.draft.warn((number, at), f"{quoted(name)} is set twice on this line", "the last value counts")
             variables.append((name, self._value(number, at + len(name) + 1, value), (number, at)))
         for host in names:
             self.draft.add_host(host, self.group, port, (number, column))
@@ -155,6 +158,13 @@ class _Reader:
                 f"this section is [{quoted(self.group)[1:-1]}:vars]; hosts stand under [{quoted(self.group)[1:-1]}]",
             )
             return
+        key = (self.group, name.strip())
+        if key in self.set_before:
+            message = f"{quoted(key[1])} is set twice for the group {quoted(self.group)}"
+            self.draft.warn(
+                (number, column), message, f"line {self.set_before[key]} says it too; the last value counts"
+            )
+        self.set_before[key] = number
         at = column + len(name) + 1 + len(value) - len(value.lstrip())
         parsed = self._value(number, at, value.strip())
         self.draft.set_group_variable(self.group, name.strip(), parsed, (number, column))

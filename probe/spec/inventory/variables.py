@@ -181,7 +181,7 @@ def way(settings: Settings) -> None:
 
 
 def _agent(settings: Settings, setting: Setting) -> None:
-    example = "https://10.0.0.1:7443, or none where there is no agent"
+    example = "https://10.0.0.1:7743, or none where there is no agent"
     if setting.value == "none":
         return
     if setting.value is None or str(setting.value).strip().lower() == "none":
