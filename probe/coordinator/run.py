@@ -173,6 +173,7 @@ class Run:
                 id=number,
                 endpoints=window.endpoints(),
                 key=self._keys[target],
+                beside=self._terms.phase is Phase.PRE_INSTALL,
                 certificate=certificate.certificate_pem if certificate else b"",
                 private_key=certificate.key_pem if certificate else b"",
             )
@@ -229,7 +230,7 @@ class Run:
         if check.same_host or use in (PortUse.DENIED, PortUse.OUTGOING):
             return False
         if self._terms.phase is Phase.PRE_INSTALL and check.expect is Expect.REACH:
-            if use in (PortUse.LISTENER, PortUse.ELSEWHERE):
+            if use is PortUse.LISTENER:
                 return False
             if use is PortUse.UNKNOWN:
                 return self._agents.agentless(check.target)

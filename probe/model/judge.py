@@ -13,10 +13,6 @@ from probe.model.observation import Failure, Observation, PortUse, Proof, Receip
 from probe.model.result import Where
 from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Verdict
 
-# Before the installation a port is taken too if something holds it on another address: a product that binds to all
-# addresses, as most do, will not start.
-_TAKEN = (PortUse.LISTENER, PortUse.ELSEWHERE)
-
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a run of ports of one check.
@@ -56,7 +52,7 @@ def judge(situation: Situation) -> Judgement:
     if situation.check.expect is Expect.BLOCK:
         return _block(situation)
     if situation.phase is Phase.PRE_INSTALL:
-        if situation.view.use in _TAKEN:
+        if situation.view.use is PortUse.LISTENER:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
             return _unknown(situation.target_problem or Cause.NO_AGENT)
@@ -100,7 +96,7 @@ def _same_host(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.PASS)
         case PortUse.LISTENER if live:
             return Judgement(verdict=Verdict.PASS)
-        case PortUse.LISTENER | PortUse.ELSEWHERE if not live:
+        case PortUse.LISTENER:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         case PortUse.FREE | PortUse.ELSEWHERE if situation.check.listen is not Listen.ALL:
             return Judgement(verdict=Verdict.PASS)

@@ -57,6 +57,8 @@ def _seen(situation: Situation, seen: Observation) -> str:
         name = names.get(seen.icmp.code, "error")
         return f"ICMP {name} (type {seen.icmp.type}, code {seen.icmp.code}) from {seen.icmp.sender or 'an unknown sender'} {times}"
     match seen.failure:
+        case Failure.TIMEOUT if seen.operation is Operation.RESOLVE:
+            return f"the name {situation.check.address} could not be looked up here: {seen.text}"
         case Failure.TIMEOUT | Failure.KERNEL_TIMEOUT if seen.state is not State.ERROR:
             return f"no answer to {'datagrams' if udp else 'SYN'} {times}"
         case Failure.REFUSED:
@@ -189,6 +191,8 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             if situation.receipts.starved:
                 return f"the agent of {situation.check.target} may open too few files (ulimit -n) for all who came"
             return situation.view.detail or "a local limit, not the network, kept this from being measured"
+        case Cause.TIMEOUT if situation.seen is not None and situation.seen.operation is Operation.RESOLVE:
+            return f"the name {situation.check.address} could not be looked up on {situation.check.source}"
         case Cause.TIMEOUT:
             return problem or "not measured before the time ran out"
         case Cause.CONFLICTING_EVIDENCE if situation.receipts.elsewhere:

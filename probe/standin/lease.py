@@ -34,6 +34,7 @@ class Lease:
     def __init__(self, reactor: Reactor, order: Open) -> None:
         self._order = order
         self._answers = Answers(order.key)
+        self._remarks: dict[tuple[str, Transport, int], str] = {}
         self._web: Web | None = None
         if any(endpoint.web for endpoint in order.endpoints):
             # aiohttp costs 0.3 s and 27 MB: only where there is HTTP to serve.
@@ -50,7 +51,14 @@ class Lease:
     async def open(self) -> tuple[Held, ...]:
         """Open what is free, and say for every port who holds it."""
         held = await asyncio.to_thread(look, self._order.endpoints, opening=True)
-        taken = [item for item in held if item.view.use is not PortUse.FREE]
+        joined = (PortUse.FREE, PortUse.ELSEWHERE) if self._order.beside else (PortUse.FREE,)
+        taken = [item for item in held if item.view.use not in joined]
+        for item in held:
+            if item.view.use is PortUse.ELSEWHERE:
+                where = ", ".join(item.view.bound)
+                remark = f"{item.view.by} listens on {where}: a service for all addresses will not start"
+                place = (item.address, item.transport)
+                self._remarks.update(((*place, port), remark) for port in PortSet.parse(item.ports))
         books = []
         for endpoint in self._order.endpoints:
             ports = PortSet.parse(endpoint.ports)
@@ -94,7 +102,9 @@ class Lease:
                     book.note(port, TargetView(use=PortUse.DENIED, detail=_reason(error, port)))
                 continue
             self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
-            book.note(port, _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE)
+            opened = _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE
+            remark = self._remarks.get((endpoint.address, endpoint.transport, port))
+            book.note(port, opened if remark is None else TargetView(use=PortUse.STAND_IN, detail=remark))
         return again
 
     async def _explain(self, endpoint: Endpoint, address: str, ports: list[int], book: _Book) -> None:

@@ -60,13 +60,16 @@ class Look(Message, frozen=True, kw_only=True, tag="look", omit_defaults=True):
 
 
 class Open(Message, frozen=True, kw_only=True, tag="open", omit_defaults=True):
-    """Stand in on those of these ports that are free. `key` is this target's for this run; `certificate` and
-    `private_key` are PEM, for HTTPS.
+    """Stand in on those of these ports that are free.
+
+    `key` is this target's for this run; `certificate` and `private_key` are PEM, for HTTPS. `beside`: also where
+    something listens on another address of the host (a running service is not joined, one still to come may be).
     """
 
     id: int
     endpoints: tuple[Endpoint, ...]
     key: bytes
+    beside: bool = False
     certificate: bytes = b""
     private_key: bytes = b""
 

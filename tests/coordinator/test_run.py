@@ -16,6 +16,8 @@ from probe.errors import UserError
 from probe.model.ports import PortSet
 from probe.model.words import Phase, Policy, Protocol
 
+# Addresses of these tests alone; where a whole range is needed, each test has its own below the ephemeral ones, so that
+# they may run side by side.
 SOURCE, TARGET = "127.81.0.1", "127.81.0.2"
 PRE, LIVE, AUTO = Phase.PRE_INSTALL, Phase.LIVE, Phase.AUTO
 SECONDS = 30
@@ -150,8 +152,8 @@ class TestAnAgentThatFails:
         file = tmp_path / "liar.py"
         file.write_text(_LIAR)
         target = host("d1", "db", TARGET, portcheck_exec=f"{sys.executable} {file}")
-        found = await report(plan(host("w1", "web", SOURCE), target, ports="21000"))
-        assert rows(found) == {"21000": "inconclusive agent-lost"}
+        found = await report(plan(host("w1", "web", SOURCE), target, ports="25000"))
+        assert rows(found) == {"25000": "inconclusive agent-lost"}
         assert "neither a port nor a range" in found.checks[0].detail
 
     async def test_one_without_an_agent_on_purpose(self, host: Any, plan: Any, free_ports: Any) -> None:
@@ -191,7 +193,7 @@ class TestInterrupted:
     async def test_it_ends_soon_with_what_there_is(self, pair: Any, plan: Any) -> None:
         """A pace of twenty a second over two thousand ports would take a hundred."""
         run = Run(
-            plan(*pair, ports="21000-22999"),
+            plan(*pair, ports="22000-23999"),
             Terms(phase=PRE, rate=20.0),
             lambda done, *_: run.stop() if done >= 10 else None,
         )
@@ -208,11 +210,11 @@ class TestInterrupted:
         left = next(row for row in found.checks if row.verdict.value == "inconclusive")
         assert left.detail == "not measured: the run was interrupted"
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((TARGET, 21000), timeout=2)
+            socket.create_connection((TARGET, 22000), timeout=2)
 
     async def test_before_anybody_was_reached(self, host: Any, plan: Any) -> None:
         hosts = [host("w1", "web", SOURCE, portcheck_exec="sh -c 'exec sleep 60' --"), host("d1", "db", TARGET)]
-        run = Run(plan(*hosts, ports="21000"), Terms(phase=PRE), lambda *_: None)
+        run = Run(plan(*hosts, ports="25001"), Terms(phase=PRE), lambda *_: None)
         asyncio.get_running_loop().call_later(0.3, run.stop)
         async with asyncio.timeout(SECONDS):
             found = await run.execute()
@@ -228,7 +230,7 @@ async def test_nothing_to_check_reaches_nobody(host: Any, plan: Any) -> None:
 
 async def test_progress_counts_every_port_once(pair: Any, plan: Any) -> None:
     told: list[tuple[int, int]] = []
-    await report(plan(*pair, ports="21000-21099"), progress=lambda done, total, *_: told.append((done, total)))
+    await report(plan(*pair, ports="24000-24099"), progress=lambda done, total, *_: told.append((done, total)))
     assert {total for _, total in told} == {100}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1][0] == 100
