@@ -302,3 +302,15 @@ def test_the_rules_above_all_rules(situation: Any, given_: dict[str, Any]) -> No
         assert check.expect is Expect.BLOCK
     if check.expect is Expect.BLOCK:
         assert found.verdict not in (Verdict.DOWN, Verdict.BLOCKED)
+
+
+def test_a_stand_in_for_a_local_service_exposes_nothing(situation: Any) -> None:
+    """The service will be bound to loopback; the stand-in is not."""
+    common = {"phase": PRE, "view": STAND_IN, "seen": KEYED, "expect": Expect.BLOCK}
+    assert judge(situation(**common, local=True)).verdict is Verdict.PASS
+    assert judge(situation(**common)).verdict is Verdict.EXPOSED
+
+
+def test_a_stand_in_that_answers_for_a_host_without_an_agent_is_no_pass(situation: Any) -> None:
+    found = situation(phase=AUTO, seen=ACCEPTED, agentless=True, receipts=Receipts(elsewhere="b2"))
+    assert judge(found) == Judgement(verdict=Verdict.INCONCLUSIVE, cause=Cause.CONFLICTING_EVIDENCE)

@@ -72,3 +72,18 @@ class TestProfile:
     def test_one_that_does_not_exist(self, make: Any) -> None:
         with pytest.raises(UserError, match=r"--profile huge: shop has no such profile \(there is: small\)"):
             make.plan(profile="huge")
+
+
+def test_a_misspelt_role_of_ours_is_an_error_with_the_nearest(make: Any) -> None:
+    """A group may be anything; a host whose own role is unknown would not be checked, and nobody would know."""
+    hosts = [make.host("w1", "web"), make.host("d1", vars={"portcheck_roles": "web, dbb"})]
+    with pytest.raises(UserError, match=r"host 'd1': portcheck_roles: 'dbb' is no role of shop\n  hint: .*'db'"):
+        Plan(make.matrix(), make.inventory(*hosts), Wishes())
+
+
+def test_a_host_without_an_agent_is_a_target_only(make: Any) -> None:
+    plan = make.plan(make.host("w1", "web"), make.host("d1", "db", vars={"portcheck_agent": "none"}))
+    assert plan.sources == ("w1",)
+    assert {check.source for check in plan.all_checks()} == {"w1"}
+    assert "d1" in {check.target for check in plan.all_checks()}
+    assert plan.notes == ("d1: no agent (portcheck_agent=none), so checked as a target only",)

@@ -223,3 +223,23 @@ class TestLooking:
             ends = tcp(port), tcp(port, transport=Transport.UDP)
             found = await asyncio.to_thread(look, ends)
         assert [item.view.use.value for item in found] == ["free", "listener"]
+
+
+class TestBesideAnotherAddress:
+    """Something listens on the port, but not where others dial."""
+
+    @pytest.fixture
+    def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> int:
+        """A listener on loopback, while the host's own address is another."""
+        monkeypatch.setattr("probe.standin.lease._carries", lambda address: address != "192.0.2.7")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            yield server.getsockname()[1]
+
+    async def test_a_running_service_is_not_joined(self, opened: Any, tcp: Any, elsewhere: int) -> None:
+        _, held = await opened(tcp(elsewhere, "192.0.2.7"))
+        assert [(item.view.use, item.view.bound) for item in held] == [(PortUse.ELSEWHERE, ("127.0.0.1",))]
+
+    async def test_what_is_still_to_come_is(self, opened: Any, tcp: Any, elsewhere: int) -> None:
+        """The port itself cannot be opened for all addresses here, but it was tried."""
+        _, held = await opened(tcp(elsewhere, "192.0.2.7"), beside=True)
+        assert PortUse.ELSEWHERE not in {item.view.use for item in held}
