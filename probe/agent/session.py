@@ -237,14 +237,17 @@ class Session:
             self._reactor.close()
 
 
-def hello() -> Hello:
-    """Who this agent is and what it may do. Raises its own limit of open files as far as it may, and takes the name by
-    which other agents know its stand-ins.
+def take_name() -> None:
+    """Take the name by which other agents know this one's stand-ins: for a process that is nothing but an agent.
     """
     try:
         Path("/proc/self/comm").write_text(PROCESS_NAME, encoding="ascii")
     except OSError:
         pass
+
+
+def hello() -> Hello:
+    """Who this agent is and what it may do. Raises its own limit of open files as far as it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
     if soft == resource.RLIM_INFINITY or soft < wanted:

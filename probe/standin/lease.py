@@ -122,6 +122,8 @@ class Lease:
 
     def expire(self) -> None:
         self._listener.expire()
+        if self._web is not None:
+            self._web.expire()
 
     async def close(self) -> Answers:
         """Close everything; what is returned has the receipts."""

@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -15,27 +16,27 @@ from aiohttp import web
 from probe.probes.http import ANSWER_HEADER, ASK_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from probe.standin.answers import Answers
 
 _TLS_RECORD = b"\x16"
 _MOST_GUESTS = 2048
+_PATIENCE = 15.0
 
 
 class Web:
     """Serves what `accept` is given, until `close`."""
 
     def __init__(self, answers: Answers, certificate: bytes, private_key: bytes) -> None:
-        self._answers = answers
+        self.answers = answers
         self._tls = _context(certificate, private_key) if certificate else None
         self._server = web.Server(self._handle)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.guests: dict[_Guest, float] = {}
 
     def accept(self, sock: socket.socket, port: int, peer: str, local: str) -> None:
         """Take over one connection that does not begin with our challenge."""
-        if len(self._tasks) >= _MOST_GUESTS:
-            self._answers.starved = True
+        if len(self._tasks) + len(self.guests) >= _MOST_GUESTS:
+            self.answers.starved = True
             sock.close()
             return
         task = asyncio.create_task(self._adopt(sock, port, peer, local))
@@ -47,7 +48,7 @@ class Web:
             first = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             tls = self._tls if first == _TLS_RECORD else None
             if not first or (first == _TLS_RECORD and tls is None):
-                self._answers.stranger(port, peer, local)
+                self.answers.stranger(port, peer, local)
                 sock.close()
                 return
             async with asyncio.timeout(10):
@@ -58,15 +59,18 @@ class Web:
                     ssl_handshake_timeout=5.0 if tls else None,
                 )
         except (OSError, ssl.SSLError):
-            self._answers.stranger(port, peer, local)
+            self.answers.stranger(port, peer, local)
             sock.close()
 
-    def _protocol(self, port: int, peer: str, local: str) -> _Silent:
-        loop = asyncio.get_running_loop()
-        options = {"access_log": None, "keepalive_timeout": 5.0, "lingering_time": 0.0}
-        guest = _Silent(self._server, loop=loop, **options)  # type: ignore[arg-type]  # None is what turns the log off
-        guest.unanswered = lambda: self._answers.stranger(port, peer, local)
-        return guest
+    def _protocol(self, port: int, peer: str, local: str) -> _Guest:
+        return _Guest(self, self._server, (port, peer, local))
+
+    def expire(self) -> None:
+        """Let go of guests that have not come to the point. Call it now and then."""
+        late = time.monotonic() - _PATIENCE
+        for guest in [guest for guest, since in self.guests.items() if since < late]:
+            if guest.transport is not None:
+                guest.transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
@@ -78,13 +82,13 @@ class Web:
             ask = bytes.fromhex(request.headers.get(ASK_HEADER, ""))
         except ValueError:
             ask = b""
-        answer = self._answers.answer(ask, local[1], (peer[0], peer[1]), local[0])
+        answer = self.answers.answer(ask, local[1], (peer[0], peer[1]), local[0])
         if answer is None:
             # Whoever knows no challenge is told nothing, not even that there is a server.
             transport.abort()
             return web.Response(status=500)
-        if isinstance(request.protocol, _Silent):
-            request.protocol.unanswered = None
+        if isinstance(request.protocol, _Guest):
+            request.protocol.answered = True
         response = web.Response(text="portcheck stand-in\n", headers={ANSWER_HEADER: answer.hex()})
         response.force_close()
         return response
@@ -95,20 +99,29 @@ class Web:
         await self._server.shutdown(timeout=0.2)
 
 
-class _Silent(web.RequestHandler):
-    """aiohttp answers what is no HTTP with a page that names it; a stand-in just ends the line.
-
-    `unanswered` is called when the guest leaves, unless it was answered: that it came is evidence.
+class _Guest(web.RequestHandler):
+    """aiohttp answers what is no HTTP with a page that names it; a stand-in just ends the line. A guest who leaves
+    without an answer is evidence that somebody came.
     """
 
-    __slots__ = ("unanswered",)
+    __slots__ = ("_house", "_place", "answered")
 
-    unanswered: Callable[[], None] | None
+    def __init__(self, house: Web, server: web.Server, place: tuple[int, str, str]) -> None:
+        options = {"access_log": None, "keepalive_timeout": 5.0, "lingering_time": 0.0}
+        loop = asyncio.get_running_loop()
+        super().__init__(server, loop=loop, **options)  # type: ignore[arg-type]  # None is what turns the log off
+        self._house = house
+        self._place = place
+        self.answered = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._house.guests[self] = time.monotonic()
+        super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self.unanswered is not None:
-            self.unanswered()
-            self.unanswered = None
+        self._house.guests.pop(self, None)
+        if not self.answered:
+            self._house.answers.stranger(*self._place)
         super().connection_lost(exc)
 
     def handle_error(
