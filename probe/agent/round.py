@@ -67,11 +67,15 @@ class Round:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
-        self._ended: Callable[[Attempt, Observation], None]
+        self._ended: Callable[[Attempt, Observation, float], None]
         self.attempts = 0
 
-    async def run(self, ended: Callable[[Attempt, Observation], None], tick: Callable[[], Awaitable[None]]) -> None:
-        """`ended` is called with each attempt that has ended; `tick` is awaited about twenty times a second."""
+    async def run(
+        self, ended: Callable[[Attempt, Observation, float], None], tick: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`ended` is called with each attempt that has ended, and when; `tick` is awaited about twenty times a
+        second.
+        """
         self._ended = ended
         try:
             self._fill()
@@ -169,7 +173,7 @@ class Round:
         else:
             self._window = min(self._window + _GROWTH, self._widest)
             self._feed.release(attempt, now)
-        self._ended(attempt, seen)
+        self._ended(attempt, seen, now)
         self._fill()
 
     def _learn(self, attempt: Attempt, rtt: float) -> None:

@@ -238,8 +238,7 @@ class Session:
 
 
 def take_name() -> None:
-    """Take the name by which other agents know this one's stand-ins: for a process that is nothing but an agent.
-    """
+    """Take the name by which other agents know this one's stand-ins; only for a process that is an agent."""
     try:
         Path("/proc/self/comm").write_text(PROCESS_NAME, encoding="ascii")
     except OSError:

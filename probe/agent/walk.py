@@ -115,10 +115,11 @@ class Walker:
         feed = Feed(lanes, self._order.per_target, 1 / self._order.rate if self._order.rate else 0.0)
         by_number = {target.number: target for target in targets}
 
-        def ended(attempt: Attempt, seen: Observation) -> None:
-            settled = seen.failure is None
-            by_number[attempt.aim.target].note(attempt, settled=settled)
-            if settled:
+        def ended(attempt: Attempt, seen: Observation, now: float) -> None:
+            target = by_number[attempt.aim.target]
+            target.ended = now
+            if seen.failure is None:
+                target.settled.add(attempt)
                 self._outcomes.add(attempt)
 
         order = self._order
@@ -167,28 +168,24 @@ class _Target:
         self.interval = 0.0
         self._quiet = 0
         self._rounds = 0
-        self._settled: set[int] = set()
-        self._began = self._took = 0.0
+        self.settled: set[Attempt] = set()
+        # The pace a target bears is told by its own attempts, not by a slower neighbour's: when the last of them ended.
+        self.ended = 0.0
+        self._began = 0.0
 
     def begin(self) -> None:
         self.trying, self.left = self.left, []
-        self._settled.clear()
-        self._began = time.monotonic()
-
-    def note(self, attempt: Attempt, *, settled: bool) -> None:
-        if settled:
-            self._settled.add(id(attempt))
-        # The pace a target bears is told by its own attempts, not by a slower neighbour's.
-        self._took = time.monotonic() - self._began
+        self.settled.clear()
+        self._began = self.ended = time.monotonic()
 
     def end(self) -> None:
-        self.left = [attempt for attempt in self.trying if id(attempt) not in self._settled]
+        self.left = [attempt for attempt in self.trying if attempt not in self.settled]
         self.trying = []
 
     def again(self) -> bool:
         """Whether another round may still settle something; sets its pace."""
         self._rounds += 1
-        settled, took = len(self._settled), max(self._took, 0.001)
+        settled, took = len(self.settled), max(self.ended - self._began, 0.001)
         if self._rounds == 1:
             pace = _SLOW
         elif settled:

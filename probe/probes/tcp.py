@@ -30,6 +30,7 @@ _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _RESET_ON_CLOSE = struct.pack(
     "ii", 1, 0
 )  # SO_LINGER 0: towards our own stand-in nothing is owed, and no TIME_WAIT stays behind
+_COUNTER = 6  # bytes of a nonce that count
 _RTT = struct.Struct("68xI")  # tcp_info.tcpi_rtt, microseconds (linux/tcp.h)
 
 
@@ -46,6 +47,8 @@ class Dialler:
         self._locals: dict[str, str] = {}
         self._sights: dict[tuple[str, str, str], Observation] = {}
         self._timed: set[tuple[int, str]] = set()
+        self._prefix = os.urandom(NONCE_SIZE - _COUNTER)
+        self._count = 0
 
     def start(self, attempt: Attempt, terms: Terms, done: Done) -> None:
         dial = _Dial(self, attempt, terms, done)
@@ -73,6 +76,11 @@ class Dialler:
         for _, dial in self._waiting:
             dial.drop()
         self._waiting.clear()
+
+    def nonce(self) -> bytes:
+        """Fresh each time. The pair's key keeps it from being guessed ahead; it only must not come twice."""
+        self._count += 1
+        return self._prefix + self._count.to_bytes(_COUNTER, "big")
 
     def keyed(self, address: str, reply: Reply, sock: socket.SocketType) -> Observation:
         """The sight of a right answer. The answer tells our own address as the target saw it: where that is the one
@@ -173,7 +181,7 @@ class _Dial:
         if not key:
             self._accepted(sock)
             return
-        self._nonce = os.urandom(NONCE_SIZE)
+        self._nonce = self._house.nonce()
         sock.send(make_ask(key, self._terms.number, self._nonce))
         self._asked = True
         if mask & READ:

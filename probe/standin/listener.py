@@ -52,6 +52,9 @@ class Listener:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((address, port))
             sock.listen(_BACKLOG)
+            # Each connection inherits it (from after listen(), which resets it): the challenge is acknowledged by the
+            # packet that carries the answer, not by one of its own.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         except OSError:
             sock.close()
             raise
