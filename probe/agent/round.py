@@ -77,6 +77,7 @@ class Round:
         second.
         """
         self._ended = ended
+        self._dialler.reactor.after.append(self._fill)
         try:
             self._fill()
             while not self._finished.done() and time.monotonic() < self._end:
@@ -86,6 +87,7 @@ class Round:
                 self._fill()
                 await tick()
         finally:
+            self._dialler.reactor.after.remove(self._fill)
             self._dialler.abort()
             if self._timer is not None:
                 self._timer.cancel()
@@ -174,7 +176,8 @@ class Round:
             self._window = min(self._window + _GROWTH, self._widest)
             self._feed.release(attempt, now)
         self._ended(attempt, seen, now)
-        self._fill()
+        if not self._dialler.reactor.turning:
+            self._fill()  # else once at the end of the turn
 
     def _learn(self, attempt: Attempt, rtt: float) -> None:
         """`rtt` is the kernel's, in milliseconds."""

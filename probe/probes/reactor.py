@@ -22,12 +22,18 @@ _BATCH = 256
 
 
 class Reactor:
-    """Handlers by file number. Closing a file takes it out of the epoll by itself; `forget` takes the handler out."""
+    """Handlers by file number. Closing a file takes it out of the epoll by itself; `forget` takes the handler out.
+
+    What is in `after` is called at the end of each turn: what many handlers of one turn ask for is done once. `turning`
+    tells them that it will be.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
+        self.turning = False
+        self.after: list[Callable[[], None]] = []
         self._loop.add_reader(self._epoll.fileno(), self.turn)
 
     def add(self, number: int, mask: int, handler: Callable[[int], None]) -> None:
@@ -47,10 +53,16 @@ class Reactor:
         """Handle what is ready now, at most one batch; returns how many events there were."""
         events = self._epoll.poll(0, _BATCH)
         handlers = self._handlers
-        for number, mask in events:
-            handler = handlers.get(number)
-            if handler is not None:
-                handler(mask)
+        self.turning = True
+        try:
+            for number, mask in events:
+                handler = handlers.get(number)
+                if handler is not None:
+                    handler(mask)
+        finally:
+            self.turning = False
+        for hook in self.after:
+            hook()
         return len(events)
 
     def close(self) -> None:

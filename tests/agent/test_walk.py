@@ -81,7 +81,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, quick: None) -> Callable[..., Coun
         tries: Counter[int] = Counter()
 
         class Dialler:
-            def __init__(self, _: Any) -> None: ...
+            def __init__(self, reactor: Any) -> None:
+                self.reactor = reactor
 
             def start(self, attempt: Any, _: Any, done: Any) -> None:
                 tries[attempt.port] += 1
