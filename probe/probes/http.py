@@ -20,9 +20,10 @@ from probe import __version__
 from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.words import Protocol, State
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
+from probe.probes.met import met
 from probe.probes.tcp import round_trip
 from probe.text import excerpt, printable
-from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer, translated
+from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
@@ -129,26 +130,8 @@ async def _request(
         reply = read_answer(aim.key, nonce, bytes.fromhex(given))
     except ValueError:
         reply = None
-    if reply is None or reply.port != attempt.port:
-        text = f"HTTP {status} {server}".strip() if reply is None else f"the stand-in of port {reply.port} answered"
-        return Observation(
-            state=State.OPEN,
-            operation=Operation.HTTP,
-            failure=Failure.BAD_ANSWER,
-            proof=Proof.ANSWERED,
-            status=status,
-            text=text,
-            local=local,
-        )
-    return Observation(
-        state=State.OPEN,
-        operation=Operation.HTTP,
-        proof=Proof.KEYED,
-        status=status,
-        local=local,
-        seen_from=reply.peer if local and reply.peer != local else "",
-        answered_by=translated(reply.local, attempt.address),
-    )
+    said = f"HTTP {status} {server}".strip()
+    return met(reply, (attempt.address, attempt.port), Operation.HTTP, local, said, status)
 
 
 def _url(attempt: Attempt) -> str:

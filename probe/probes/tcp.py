@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
 from probe.probes.classify import from_errno, from_error, has_source, read_icmp, silence, watch_errors
+from probe.probes.met import met, right
 from probe.probes.reactor import EDGE, FAILED, READ, WRITE, Reactor
 from probe.text import excerpt
-from probe.wire.challenge import ANSWER_SIZE, MAGIC, NONCE_SIZE, make_ask, read_answer, translated
+from probe.wire.challenge import ANSWER_SIZE, MAGIC, NONCE_SIZE, make_ask, read_answer
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Done, Terms
@@ -92,14 +93,7 @@ class Dialler:
         sight = (address, reply.peer, reply.local)
         seen = self._sights.get(sight)
         if seen is None or seen.local != local:
-            seen = self._sights[sight] = Observation(
-                state=State.OPEN,
-                operation=Operation.RECEIVE,
-                proof=Proof.KEYED,
-                local=local,
-                seen_from=reply.peer if reply.peer != local else "",
-                answered_by=translated(reply.local, address),
-            )
+            seen = self._sights[sight] = right(reply, address, Operation.RECEIVE, local)
         return seen
 
     def round_trip(self, attempt: Attempt, sock: socket.SocketType) -> float | None:
@@ -207,11 +201,9 @@ class _Dial:
         reply = read_answer(self._attempt.aim.key, self._nonce, self._buffer)
         if reply is None and _met_itself(sock):
             self._end(_ITSELF)
-        elif reply is None:
-            self._end(self._unanswered(Failure.BAD_ANSWER, sock, excerpt(self._buffer)))
-        elif reply.port != self._attempt.port:
-            text = f"the stand-in of port {reply.port} answered"
-            self._end(self._unanswered(Failure.BAD_ANSWER, sock, text))
+        elif reply is None or reply.port != self._attempt.port:
+            asked = (self._attempt.address, self._attempt.port)
+            self._end(met(reply, asked, Operation.RECEIVE, sock.getsockname()[0], excerpt(self._buffer)))
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self._end(self._house.keyed(self._attempt.address, reply, sock))

@@ -20,8 +20,9 @@ from asyncio_dgram.aio import DatagramClient
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
 from probe.probes.classify import from_errno, from_error, read_icmp, silence, watch_errors
+from probe.probes.met import met
 from probe.text import excerpt
-from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer, translated
+from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
 
 if TYPE_CHECKING:
     from probe.probes.attempt import Attempt, Terms
@@ -85,7 +86,8 @@ async def _exchange(stream: DatagramClient, sock: socket.socket, attempt: Attemp
                 continue
             if not key:
                 return Observation(state=State.OPEN, operation=operation, proof=Proof.ANSWERED, local=local)
-            stranger = _read(data, attempt, nonce, local)
+            reply = read_answer(key, nonce, data)
+            stranger = met(reply, (attempt.address, attempt.port), operation, local, excerpt(data))
             if stranger.proof is Proof.KEYED:
                 return stranger
     except OSError as error:
@@ -106,26 +108,4 @@ def _refused(seen: Observation, attempt: Attempt) -> Observation:
         return seen
     return Observation(
         state=State.CLOSED, operation=seen.operation, failure=Failure.REFUSED, icmp=icmp, local=seen.local
-    )
-
-
-def _read(data: bytes, attempt: Attempt, nonce: bytes, local: str) -> Observation:
-    reply = read_answer(attempt.aim.key, nonce, data)
-    if reply is None or reply.port != attempt.port:
-        text = excerpt(data) if reply is None else f"the stand-in of port {reply.port} answered"
-        return Observation(
-            state=State.OPEN,
-            operation=Operation.RECEIVE,
-            failure=Failure.BAD_ANSWER,
-            proof=Proof.ANSWERED,
-            text=text,
-            local=local,
-        )
-    return Observation(
-        state=State.OPEN,
-        operation=Operation.RECEIVE,
-        proof=Proof.KEYED,
-        local=local,
-        seen_from=reply.peer if reply.peer != local else "",
-        answered_by=translated(reply.local, attempt.address),
     )

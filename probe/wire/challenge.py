@@ -85,13 +85,6 @@ def read_answer(key: bytes, nonce: bytes, data: bytes) -> Reply | None:
     return Reply(port, _printed(peer), peer_port, _printed(local))
 
 
-def translated(seen: str, dialled: str) -> str:
-    """The address the target was reached on, where it is another than the dialled one. A stand-in that is bound to all
-    addresses may not know: then there is nothing to tell.
-    """
-    return "" if seen in (dialled, "0.0.0.0", "::") else seen
-
-
 def _code(key: bytes, purpose: bytes, text: bytes) -> bytes:
     return blake2s(text, key=key, digest_size=_CODE_SIZE, person=purpose).digest()
 
