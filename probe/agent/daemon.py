@@ -16,7 +16,7 @@ from ipaddress import ip_address
 import aiohttp
 from aiohttp import web
 
-from probe.agent.session import Session
+from probe.agent.session import Session, take_name
 from probe.errors import UserError
 from probe.wire import identity
 from probe.wire.frames import LARGEST, WireError
@@ -115,6 +115,7 @@ async def listen(place: str, identity_file: str) -> None:
     own = identity.load(identity_file)
     daemon = Daemon(identity.server_context(own))
     where = await daemon.start(address, port)
+    take_name()
     log.info("listening on %s port %d as %s", *where, ", ".join(own.names))
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ import signal
 import stat
 import sys
 
-from probe.agent.session import Session
+from probe.agent.session import Session, take_name
 from probe.errors import UserError
 from probe.wire.frames import WireError
 
@@ -43,6 +43,7 @@ def _require_stream(number: int) -> None:
 async def serve() -> int:
     """Serve one coordinator; returns the exit code: 0, or 1 after nonsense on stdin. Raises UserError."""
     _require_stream(sys.stdin.fileno())
+    take_name()
     # What is loaded by now stays; looking it through again and again while tens of thousands of attempts come and go is
     # work for nothing.
     gc.freeze()

@@ -31,10 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     level = arguments.log or ("info" if arguments.listen else "warning")
     logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    if not arguments.health:
-        from probe.agent.session import take_name
-
-        take_name()
     if arguments.stdio:
         from probe.agent.stdio import serve
 
