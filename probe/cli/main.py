@@ -69,17 +69,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.CONFORMS
     except Exception as error:
-        missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
-        if missing in _COORDINATORS:
-            print(f"portcheck: {missing} is not installed: this is an agent's installation", file=sys.stderr)
-            print("  hint: pip install 'portcheck[all]' where the coordinator runs", file=sys.stderr)
-            return Exit.USAGE
         if os.environ.get("PORTCHECK_DEBUG"):
             raise
+        return _explain(_innermost(error))
+    return code
+
+
+def _explain(error: BaseException) -> int:
+    """One message for what no command expected."""
+    missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
+    if isinstance(error, UserError):
+        print(error, file=sys.stderr)
+    elif missing in _COORDINATORS:
+        print(f"portcheck: {missing} is not installed: this is an agent's installation", file=sys.stderr)
+        print("  hint: pip install 'portcheck[all]' where the coordinator runs", file=sys.stderr)
+    else:
         print(f"portcheck: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         print("  this is a defect of portcheck; PORTCHECK_DEBUG=1 shows where", file=sys.stderr)
         return Exit.INTERNAL
-    return code
+    return Exit.USAGE
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What a group of tasks failed of, without the group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _run(words: list[str]) -> int:

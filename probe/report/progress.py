@@ -29,7 +29,7 @@ class Progress:
         self._shown = False
 
     def update(self, done: int, total: int, failing: int, text: str) -> None:
-        """`done` of `total` checks (0: not known) are measured, `failing` did not pass; `text` says what is done."""
+        """`done` of `total` ports (0: not known) are measured, `failing` did not pass; `text` says what is done."""
         now = self._clock()
         if not self._live or now < self._next:
             return
@@ -45,7 +45,7 @@ class Progress:
             self._shown = False
 
     def _line(self, done: int, total: int, failing: int, text: str, width: int) -> str:
-        head = f"{done:,} of {total:,} checks" if total else f"{done:,} checks"
+        head = f"{done:,} of {total:,} ports" if total else f"{done:,} ports"
         if total and width >= 60:
             filled = min(_BAR * done // total, _BAR)
             head = f"[{'#' * filled}{'.' * (_BAR - filled)}] {head}"

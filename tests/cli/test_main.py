@@ -94,9 +94,10 @@ def raising(error: BaseException) -> Any:
         ),
         (KeyboardInterrupt(), 2, ""),
         (ZeroDivisionError("oops"), 3, "portcheck: internal error: ZeroDivisionError: oops\n"),
-        (ExceptionGroup("two", [ValueError(), OSError()]), 3, "portcheck: internal error: ExceptionGroup"),
+        (ExceptionGroup("two", [ValueError(), OSError()]), 3, "portcheck: internal error: ValueError"),
+        (ExceptionGroup("one", [ExceptionGroup("in", [UserError("mend it")])]), 4, "mend it"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+    ids=lambda value: repr(value)[:40] if isinstance(value, BaseException) else "",
 )
 def test_whatever_a_command_raises(
     portcheck: Any, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str

@@ -56,7 +56,7 @@ def test_close_leaves_a_clean_line() -> None:
     progress.close()
     progress.close()
     assert stream.getvalue() == (
-        "\r\x1b[2K[############............] 5 of 10 checks\x1b[31m, 2 failing\x1b[0m  checking\r\x1b[2K"
+        "\r\x1b[2K[############............] 5 of 10 ports\x1b[31m, 2 failing\x1b[0m  checking\r\x1b[2K"
     )
 
 
