@@ -88,7 +88,9 @@ def advice(members: tuple[CheckResult, ...]) -> str:
     """What to do about the first of these, which stands for all."""
     text = members[0].advice
     others = len(members) - 1
-    return text if not text or not others else f"{text} The same for the other {others:,} of these checks."
+    if not text or not others:
+        return text
+    return f"{text} The same for the other {f'{others:,} checks' if others > 1 else 'check'}."
 
 
 def expected(finding: Finding) -> str:
