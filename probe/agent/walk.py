@@ -215,7 +215,10 @@ async def _look_up(name: str) -> list[str] | Observation:
     for _ in range(_NAMING_TRIES):
         try:
             async with asyncio.timeout(_NAMING):
-                found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                # As an application asks: without IPv6 of its own a host is given no IPv6 addresses to fail with.
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+                )
             return list(dict.fromkeys(str(info[4][0]) for info in found))
         except TimeoutError:
             text = f"no answer in {_NAMING:.0f} s"

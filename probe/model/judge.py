@@ -178,7 +178,8 @@ def _not_open(situation: Situation, seen: Observation) -> Judgement:
         if sender in situation.source_addresses or sender == seen.local:
             cause, where = Cause.SOURCE_FIREWALL, Where(address=sender, hop=0, side="at")
         elif sender in situation.target_addresses:
-            cause = Cause.TARGET_FIREWALL
+            # An address that the host does not carry is somebody else's on the way: who rejected is not proven.
+            cause = None if situation.view.translated else Cause.TARGET_FIREWALL
         elif sender:
             cause = Cause.NETWORK
     elif seen.failure is Failure.NOT_PERMITTED:

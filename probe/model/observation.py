@@ -95,14 +95,17 @@ class PortUse(StrEnum):
 
 
 class TargetView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One port as the target's agent knows it. `by` names the process that holds it, `bound` the addresses it is
-    bound to; `detail` says why a stand-in could not be opened, or how.
+    """One port as the target's agent knows it.
+
+    `by` names the process that holds it, `bound` the addresses it is bound to; `detail` says why a stand-in could not
+    be opened, or how. `translated`: the host does not carry the address that others dial.
     """
 
     use: PortUse = PortUse.UNKNOWN
     by: str = ""
     bound: tuple[str, ...] = ()
     detail: str = ""
+    translated: bool = False
 
 
 class Receipts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

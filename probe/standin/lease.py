@@ -10,6 +10,8 @@ import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.model.observation import PortUse, TargetView
 from probe.model.ports import PortSet
 from probe.model.words import Transport
@@ -147,6 +149,7 @@ class _Book:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._views: dict[TargetView, list[int]] = {}
+        self._translated = _translated(endpoint.address)
 
     def note(self, port: int, view: TargetView) -> None:
         self._views.setdefault(view, []).append(port)
@@ -157,7 +160,7 @@ class _Book:
                 address=self._endpoint.address,
                 transport=self._endpoint.transport,
                 ports=str(PortSet.of(ports)),
-                view=view,
+                view=msgspec.structs.replace(view, translated=True) if self._translated else view,
             )
             for view, ports in self._views.items()
         ]
@@ -238,6 +241,15 @@ def bindable(address: str) -> list[str]:
     if _carries(address):
         return [address]
     return ["0.0.0.0"] if version == 4 else ["::"]
+
+
+def _translated(address: str) -> bool:
+    """Whether others dial an address that this host does not carry. Of a name that is not known here."""
+    try:
+        wide = ip_address(address.partition("%")[0]).is_unspecified
+    except ValueError:
+        return False
+    return not wide and not _carries(address)
 
 
 def _carries(address: str) -> bool:

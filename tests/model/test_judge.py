@@ -314,3 +314,13 @@ def test_a_stand_in_for_a_local_service_exposes_nothing(situation: Any) -> None:
 def test_a_stand_in_that_answers_for_a_host_without_an_agent_is_no_pass(situation: Any) -> None:
     found = situation(phase=AUTO, seen=ACCEPTED, agentless=True, receipts=Receipts(elsewhere="b2"))
     assert judge(found) == Judgement(verdict=Verdict.INCONCLUSIVE, cause=Cause.CONFLICTING_EVIDENCE)
+
+
+def test_who_rejects_in_the_name_of_a_translated_address_is_not_proven(situation: Any) -> None:
+    """The dialled address is then the translating device's, and the target's own firewall may be another matter."""
+    common = {"phase": PRE, "seen": icmp(TARGET)}
+    own = TargetView(use=PortUse.STAND_IN)
+    translated = TargetView(use=PortUse.STAND_IN, translated=True)
+    assert judge(situation(**common, view=own)).cause is Cause.TARGET_FIREWALL
+    found = judge(situation(**common, view=translated))
+    assert (found.verdict, found.cause) == (Verdict.BLOCKED, None)
