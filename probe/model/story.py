@@ -203,6 +203,8 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return f"the name {situation.check.address} has no address on {situation.check.source}"
         case Cause.CONFLICTING_EVIDENCE:
             return "something answers, yet the target's agent sees nothing listening there (a port published by NAT, or another machine in its place)"
+        case _ if situation.check.transport is Transport.UDP and situation.view.use is PortUse.FREE:
+            return "nothing listens there, and no refusal came back: whether the way is free is not known"
         case _ if situation.check.transport is Transport.UDP:
             return "a service need not answer a stranger's datagram: only a stand-in or its own protocol can tell"
         case _:
