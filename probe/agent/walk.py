@@ -137,8 +137,8 @@ class Walker:
         if target.again() and not over:
             return False
         for attempt in target.left:
-            if over and not target.tired:
-                # Rounds were still settling ports when time ran out: that is no finding.
+            if over:
+                # Cut short, a round proves nothing: neither that it was quiet nor that the next would have been.
                 attempt.seen = Observation(state=State.ERROR, failure=Failure.TIMEOUT, text="the walk's time ran out")
             self._outcomes.add(attempt)
         return True

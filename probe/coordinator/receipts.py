@@ -20,6 +20,7 @@ class Ledger:
         self._answered: dict[tuple[str, Place, int], PortSet] = {}
         self._foreign: dict[tuple[int, Transport], list[tuple[str, PortSet]]] = {}
         self._arrived: dict[tuple[str, Place, int], set[str]] = {}
+        self._visitors: dict[tuple[Transport, int], dict[str, str]] = {}
         self._starved: set[str] = set()
 
     def add(self, target: str, closed: Closed) -> None:
@@ -36,6 +37,7 @@ class Ledger:
         for arrival in closed.arrivals:
             place = (arrival.address, arrival.transport)
             self._arrived.setdefault((target, place, arrival.port), set()).add(arrival.peer)
+            self._visitors.setdefault((arrival.transport, arrival.port), {})[arrival.peer] = target
 
     def split(
         self, target: str, place: Place, number: int, ports: PortSet, sources: frozenset[str]
@@ -55,10 +57,8 @@ class Ledger:
 
     def visited(self, transport: Transport, port: int, sources: frozenset[str]) -> str:
         """The host whose stand-in was reached on this port from these addresses, without a challenge."""
-        for (host, place, number), peers in self._arrived.items():
-            if (place[1], number) == (transport, port) and not sources.isdisjoint(peers):
-                return host
-        return ""
+        visitors = self._visitors.get((transport, port), {})
+        return next((visitors[source] for source in sorted(sources) if source in visitors), "")
 
     def _elsewhere(self, target: str, transport: Transport, number: int, port: int) -> str:
         foreign = self._foreign.get((number, transport), ())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import story
 from probe.model.judge import Judgement, Situation, judge
-from probe.model.observation import Proof, Receipts
+from probe.model.observation import PortUse, Proof, Receipts
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult
 from probe.model.words import Cause, Phase, State, Verdict
@@ -87,7 +87,7 @@ class Results:
 
     def _situations(self, check: Check, piece: Piece) -> Iterator[tuple[PortSet, Situation]]:
         sources = self._addresses[check.source] | ({piece.seen.local} if piece.seen is not None else set())
-        if piece.seen is not None and piece.seen.proof is Proof.ACCEPTED and self._agentless(check.target):
+        if piece.seen is not None and piece.seen.proof is Proof.ACCEPTED and piece.view.use is PortUse.UNKNOWN:
             # Nobody on this target speaks for it: what accepted may have been a stand-in of another's.
             for port in piece.ports:
                 receipts = Receipts(elsewhere=self._ledger.visited(check.transport, port, sources))

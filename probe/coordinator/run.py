@@ -23,6 +23,7 @@ from probe.coordinator.pieces import Errand, Piece
 from probe.coordinator.receipts import Ledger
 from probe.coordinator.targets import Views, Window, windows
 from probe.model.observation import PortUse
+from probe.model.ports import PortSet
 from probe.model.result import HostResult, Report, RunInfo, summarise
 from probe.model.words import Expect, Phase, Protocol
 from probe.wire.challenge import KEY_SIZE, pair_key
@@ -219,7 +220,7 @@ class Run:
             if window is None:
                 continue
             place = (check.address, check.transport)
-            ports = check.ports & window.ports.get(place, check.ports - check.ports)
+            ports = check.ports & window.ports.get(place, PortSet())
             if ports:
                 found += [Errand(check, part, view) for part, view in views[check.target].split(place, ports)]
         return found

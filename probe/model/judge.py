@@ -156,6 +156,8 @@ def _service(situation: Situation) -> Judgement:
 
 def _answered(situation: Situation, seen: Observation) -> Judgement:
     check, use = situation.check, situation.view.use
+    if situation.receipts.elsewhere:
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # it was another host's stand-in
     if seen.failure is not None:
         cause = None
         if seen.failure is Failure.BAD_ANSWER:
@@ -163,7 +165,7 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return Judgement(verdict=Verdict.MISMATCH, cause=cause)
     if seen.status is not None and not http_healthy(seen.status, check.status):
         return Judgement(verdict=Verdict.MISMATCH, cause=Cause.HTTP_STATUS)
-    if use in (PortUse.FREE, PortUse.ELSEWHERE) or situation.receipts.elsewhere:
+    if use in (PortUse.FREE, PortUse.ELSEWHERE):
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
     return Judgement(verdict=Verdict.PASS)
 

@@ -163,6 +163,14 @@ class TestDeadline:
         assert failures[Failure.TIMEOUT] >= 35
         assert all(seen.state is State.ERROR for seen in walked.seen.values() if seen.failure is Failure.TIMEOUT)
 
+    async def test_a_round_that_was_cut_short_is_not_a_quiet_one(self, walk: Any, scripted: Any) -> None:
+        """Refused once, and the time ran out in the second round: some were never asked again."""
+        tries = scripted(lambda _port, _try: REFUSED)
+        walked = await walk(aim("1-40"), rate=40.0, deadline=1.1)
+        assert min(tries.values()) == 1  # the first round was whole, the second was not
+        assert max(tries.values()) == 2
+        assert {(seen.state, seen.failure) for seen in walked.seen.values()} == {(State.ERROR, Failure.TIMEOUT)}
+
     async def test_silence_ends_by_itself(self, walk: Any, quick: None) -> None:
         with socket.socket() as server:
             server.bind(("127.0.0.1", 0))

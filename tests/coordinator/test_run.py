@@ -234,3 +234,15 @@ async def test_progress_counts_every_port_once(pair: Any, plan: Any) -> None:
     assert {total for _, total in told} == {100}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1][0] == 100
+
+
+@pytest.mark.parametrize("way", [{"portcheck_agent": "none"}, {"portcheck_exec": "false"}], ids=["none", "dead"])
+async def test_anothers_stand_in_does_not_answer_for_a_host_that_cannot_speak(
+    host: Any, plan: Any, free_ports: Any, way: dict[str, str]
+) -> None:
+    """Its address leads to a machine of the run: what accepts there is a stand-in, and nothing of the host's."""
+    (port,) = free_ports(1, TARGET)
+    hosts = [host("w1", "web", SOURCE), host("d1", "db", TARGET, **way), host("d2", "db", TARGET)]
+    found = await report(plan(*hosts, ports=str(port)), AUTO)
+    verdicts = {row.target: (row.verdict, row.cause) for row in found.checks if row.source == "w1"}
+    assert verdicts == {"d1": ("inconclusive", "conflicting-evidence"), "d2": ("pass", None)}

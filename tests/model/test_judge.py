@@ -324,3 +324,9 @@ def test_who_rejects_in_the_name_of_a_translated_address_is_not_proven(situation
     assert judge(situation(**common, view=own)).cause is Cause.TARGET_FIREWALL
     found = judge(situation(**common, view=translated))
     assert (found.verdict, found.cause) == (Verdict.BLOCKED, None)
+
+
+@pytest.mark.parametrize("what", [MUTE, CUT, HTTP_503], ids=["mute", "cut", "503"])
+def test_nor_is_what_it_does_to_a_stranger_a_fault_of_that_host(situation: Any, what: Observation) -> None:
+    found = situation(phase=AUTO, seen=what, receipts=Receipts(elsewhere="b2"))
+    assert judge(found) == Judgement(verdict=Verdict.INCONCLUSIVE, cause=Cause.CONFLICTING_EVIDENCE)
