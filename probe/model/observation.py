@@ -77,7 +77,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seen_from: str = ""
     answered_by: str = ""
     status: int | None = None
-    tls: str = ""
     text: str = ""
     attempts: int = 1
 

@@ -8,12 +8,12 @@ from probe.model.ports import PortSet
 from probe.model.words import Transport
 from probe.wire.challenge import is_ours, make_answer, pair_key, read_ask
 from probe.wire.messages import Arrival, Receipt
+from probe.witness.sockets import ANY
 
 # Receipts are evidence, not a log: past these bounds a flood changes nothing.
 _MOST_ARRIVALS, _MOST_SOURCES = 2000, 20_000
 
 
-_ANY = ("0.0.0.0", "::")
 _Door = tuple[str, Transport]
 """An address of this host as the coordinator names it, and a transport."""
 
@@ -48,7 +48,7 @@ class Answers:
         """Whether a stand-in of ours already meets what is sent to this address: bound to it, or one of the two to all
         addresses (what is translated on the way arrives at one of the host's own).
         """
-        wide = _ANY[":" in bound]
+        wide = ANY[":" in bound]
         if (bound, port, transport) in self._doors or (wide, port, transport) in self._doors:
             return True
         return bound == wide and (":" in bound, port, transport) in self._alike
@@ -78,7 +78,7 @@ class Answers:
         doors = self._doors
         address = doors.get((local, port, transport))
         if address is None:
-            wide = _ANY[":" in local]
+            wide = ANY[":" in local]
             address = doors.get((wide, port, transport), local)
         return address, transport
 

@@ -18,7 +18,7 @@ from probe.model.words import Transport
 from probe.standin.answers import Answers
 from probe.standin.listener import Listener
 from probe.wire.messages import Endpoint, Held, Open
-from probe.witness.sockets import PROCESS_NAME, SocketTable, owners
+from probe.witness.sockets import ANY, PROCESS_NAME, SocketTable, owners
 
 if TYPE_CHECKING:
     from probe.probes.reactor import Reactor
@@ -104,7 +104,7 @@ class Lease:
                     book.note(port, TargetView(use=PortUse.DENIED, detail=_reason(error, port)))
                 continue
             self._answers.stand_for(address, port, endpoint.transport, endpoint.address)
-            opened = _OPENED if address not in _ANY or endpoint.address in _ANY else _OPENED_WIDE
+            opened = _OPENED if address not in ANY or endpoint.address in ANY else _OPENED_WIDE
             remark = self._remarks.get((endpoint.address, endpoint.transport, port))
             book.note(port, opened if remark is None else TargetView(use=PortUse.STAND_IN, detail=remark))
         return again
@@ -115,7 +115,7 @@ class Lease:
             return
         table = await asyncio.to_thread(SocketTable.read)
         taken = {
-            port: [entry for entry in table.on(endpoint.transport, port) if entry.covers(address) or address in _ANY]
+            port: [entry for entry in table.on(endpoint.transport, port) if entry.covers(address) or address in ANY]
             for port in ports
         }
         names = await asyncio.to_thread(owners, {entry.inode for entries in taken.values() for entry in entries})
@@ -137,7 +137,6 @@ class Lease:
         return self._answers
 
 
-_ANY = ("0.0.0.0", "::")
 _OPENED = TargetView(use=PortUse.STAND_IN)
 _OPENED_BEFORE = TargetView(use=PortUse.STAND_IN, detail="it meets what is sent to another address of this host too")
 _OPENED_WIDE = TargetView(use=PortUse.STAND_IN, detail="bound to all addresses: this one is not the host's own")
@@ -213,7 +212,7 @@ def _meets(entry: Entry, addresses: list[str]) -> bool:
     """Whether this listener takes what is sent to these addresses. Where all of the host's stand for one that is not
     known (a name, or translated on the way), it is not a loopback one.
     """
-    return any(entry.covers(own) or (own in _ANY and not _loopback(entry.address)) for own in addresses)
+    return any(entry.covers(own) or (own in ANY and not _loopback(entry.address)) for own in addresses)
 
 
 def _unrelated(entry: Entry, addresses: list[str], names: dict[int, str]) -> bool:

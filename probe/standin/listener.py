@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from probe.probes.reactor import FAILED, READ, Reactor
 from probe.wire.challenge import ASK_SIZE, MAGIC
+from probe.witness.sockets import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     HandOver = Callable[[socket.socket, int, str, str], None]
 
 _BACKLOG = 512
-_ANY = ("0.0.0.0", "::")
 _STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # A peer that connects and says nothing is let go after this many seconds; more than this many such peers at once, the
 # oldest goes first.
@@ -73,7 +73,7 @@ class Listener:
             self.answers.starved = self.answers.starved or error.errno in _STARVED
             return
         guest = socket.SocketType(family, socket.SOCK_STREAM, 0, number)
-        local = address if address not in _ANY else guest.getsockname()[0]
+        local = address if address not in ANY else guest.getsockname()[0]
         waiting = _Guest(self, guest, peer, local, port, web)
         if not waiting.hear():
             self.reactor.add(number, READ, waiting.event)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TABLES = {Transport.TCP: ("tcp", "tcp6"), Transport.UDP: ("udp", "udp6")}
 _LISTEN, _UDP_UNCONNECTED = "0A", "07"
-_ANY = ("0.0.0.0", "::")
+ANY = ("0.0.0.0", "::")
 # What agents call themselves (proc(5), comm), so that one knows the stand-ins of another.
 PROCESS_NAME = "portcheck"
 # A table of a million sockets is 150 MB of text; past this it is not read to the end.
@@ -37,10 +37,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     listening: bool
     inode: int
     uid: int
-
-    @property
-    def covers_all(self) -> bool:
-        return self.address in _ANY
 
     def covers(self, address: str) -> bool:
         """Whether what is sent to this address of the host arrives at this socket. `::` takes IPv4 too unless the
