@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     show = actions.add_parser("show", help="hosts with their addresses, roles, zone, and how each is reached")
-    show.add_argument("--json", action="store_true", help="hosts, groups and all variables, as JSON")
+    form = show.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="hosts, groups, their children and all variables, as JSON")
+    form.add_argument("--host", metavar="NAME", help="the variables of one host, and where each comes from")
     lint = actions.add_parser("lint", help="every error, and what looks like a slip")
     for action in (show, lint):
         action.add_argument(
-            "file", nargs="?", metavar="FILE", help="INI, YAML or `ansible-inventory --list`; - is stdin"
+            "file",
+            nargs="?",
+            metavar="FILE",
+            help="a file (INI, YAML, `ansible-inventory --list`), a script or a directory; - is stdin",
         )
         action.add_argument("-i", "--inventory", metavar="FILE", help="the same as FILE")
 
@@ -41,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     inventory = load(path)
     if arguments.json:
         print(json.dumps(_as_json(inventory), indent=2))
+    elif arguments.host is not None:
+        print(_variables(inventory, arguments.host))
     else:
         print(_as_table(inventory))
     return Exit.CONFORMS
@@ -76,26 +83,47 @@ def _as_json(inventory: Inventory) -> dict[str, Any]:
             for name, host in inventory.hosts.items()
         },
         "groups": {name: list(members) for name, members in inventory.groups.items()},
+        "children": {name: list(children) for name, children in inventory.children.items()},
     }
 
 
 def _as_table(inventory: Inventory) -> str:
-    from tabulate import tabulate
-
     from probe.text import printable
 
     rows = []
     for name, host in inventory.hosts.items():
         cells = name, ", ".join(host.addresses), ", ".join(host.roles) or "-", str(host.zone), reached_by(host)
         rows.append([printable(cell) for cell in cells])
-    headers = ["host", "addresses", "roles", "zone", "reached by"]
+    table = _table(["host", "addresses", "roles", "zone", "reached by"], rows)
+    return f"{table}\n\n{_summary(inventory)}"
+
+
+def _variables(inventory: Inventory, name: str) -> str:
+    from probe.spec.diagnostics import nearest
+    from probe.text import printable
+
+    host = inventory.hosts.get(name)
+    if host is None:
+        raise UserError(f"{inventory.source}: there is no host {name!r}\n  hint: {nearest(name, inventory.hosts)}")
+    if not host.vars:
+        return f"{printable(name)} has no variables"
+    rows = [
+        [printable(variable), printable(json.dumps(value, ensure_ascii=False)), printable(host.origins[variable])]
+        for variable, value in host.vars.items()
+    ]
+    return _table(["variable", "value", "set by"], rows)
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> str:
+    """Printable cells as wide as the terminal."""
+    from tabulate import tabulate
+
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
     room = max(shutil.get_terminal_size().columns, 80) - 2 * (len(headers) - 1)
     while sum(widths) > room:
         # The widest column gives way; what does not fit goes on in the next line.
         widths[widths.index(max(widths))] -= 1
-    table = tabulate(rows, headers, tablefmt="simple", maxcolwidths=widths, disable_numparse=True)
-    return f"{table}\n\n{_summary(inventory)}"
+    return tabulate(rows, headers, tablefmt="simple", maxcolwidths=widths, disable_numparse=True)
 
 
 def reached_by(host: Host) -> str:

@@ -45,7 +45,7 @@ def test_show_fits_80_columns(form: list[str], hosts: str, capsys: pytest.Captur
 def test_show_json(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inventory", "show", "--json", hosts]) == Exit.CONFORMS
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["hosts", "groups"]
+    assert list(found) == ["hosts", "groups", "children"]
     assert found["hosts"]["d2"] == {
         "addresses": ["d2"],
         "roles": ["db", "site"],
@@ -53,6 +53,33 @@ def test_show_json(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
         "vars": {"portcheck_agent": "none", "size": 8},
     }
     assert found["groups"]["site"] == ["w1", "w2", "d1.example.com", "d2"]
+    assert found["children"]["all"] == ["ungrouped", "site"]
+    assert found["children"]["site"] == ["web", "db"]
+
+
+def test_show_the_variables_of_a_host(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("group_vars").mkdir()
+    Path("group_vars/db.yml").write_text('size: 1\nkind: "\\x9b"\n')
+    assert main(["inventory", "show", hosts, "--host", "d2"]) == Exit.CONFORMS
+    assert [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()[2:]] == [
+        ["size", "8", "host"],
+        ["kind", '"\\x9b"', "group db, group_vars/db.yml"],
+        ["portcheck_agent", '"none"', "host"],
+    ]
+
+
+def test_show_a_host_without_variables(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(hosts).write_text("a1\n")
+    assert main(["inventory", "show", hosts, "--host", "a1"]) == Exit.CONFORMS
+    assert capsys.readouterr().out == "a1 has no variables\n"
+
+
+def test_show_a_host_that_is_not_there(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inventory", "show", hosts, "--host", "d3"]) == Exit.USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "hosts.txt: there is no host 'd3'" in captured.err
+    assert "there is: d1.example.com, d2" in captured.err
 
 
 def test_lint_of_a_good_one(hosts: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,6 +110,7 @@ def test_lint_with_errors(hosts: str, capsys: pytest.CaptureFixture[str]) -> Non
         ["inventory", "lint", "a", "-i", "b"],
         ["inventory", "show", "missing.txt"],
         ["inventory", "show", "."],
+        ["inventory", "show", "hosts.txt", "--json", "--host", "d2"],
         ["inventory"],
         ["inventory", "shwo", "hosts.txt"],
     ],

@@ -1,4 +1,4 @@
-"""An inventory as its file says it: groups, hosts and variables with their places, nothing inherited or judged yet."""
+"""An inventory as its files say it: groups, hosts and variables with their places, nothing inherited or judged yet."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from probe.spec.inventory.source import NOWHERE
 from probe.text import printable
 
 if TYPE_CHECKING:
-    from probe.spec.inventory.source import Origin, Place, Source
+    from probe.spec.inventory.source import Origin
 
 ALL, UNGROUPED = "all", "ungrouped"
 MAX_HOSTS = 100_000
 NO_HOSTS = ("this inventory has no hosts", "name at least one: without hosts there is nothing to check")
-# Memberships and assignments that one file may ask for. Ten thousand hosts in fifty groups stay far below it.
+# Memberships and assignments that one inventory may ask for. Ten thousand hosts in fifty groups stay far below it.
 MAX_STEPS = 1_000_000
 # Problems that are shown; a file with more of them has one cause.
 MAX_PROBLEMS = 100
@@ -52,42 +52,48 @@ class Group(Entry):
 
 
 class Draft:
-    """What a syntax fills in. It goes on after a problem, so that all of them are reported at once."""
+    """What the files fill in, one after the other. It goes on after a problem, so that all are reported at once.
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    `name` is the inventory as the user calls it: a file, a directory or `<stdin>`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.groups: dict[str, Group] = {}
         self.hosts: dict[str, Entry] = {}
         self.warnings: dict[Diagnostic, None] = {}
         # By place and message: the same problem counts once, however many hosts inherit it.
-        self._errors: dict[tuple[int, int, str], Diagnostic] = {}
+        self._errors: dict[tuple[str, int, int, str], Diagnostic] = {}
         self._untold = 0
         self._steps = 0
-        for name in (ALL, UNGROUPED):
-            self.add_group(name, NOWHERE)
+        for group in (ALL, UNGROUPED):
+            self.add_group(group, NOWHERE)
         self.add_child(ALL, UNGROUPED, NOWHERE)
 
     def error(self, origin: Origin, message: str, hint: str = "") -> None:
         """Note a problem."""
-        if len(self._errors) >= MAX_PROBLEMS:
-            self._untold += 1
-            return
-        self._keep(self._diagnostic(origin, message, hint, Severity.ERROR))
+        self._keep(self.diagnostic(origin, message, hint))
 
     def warn(self, origin: Origin, message: str, hint: str = "") -> None:
         if len(self.warnings) < MAX_PROBLEMS:
-            self.warnings[self._diagnostic(origin, message, hint, Severity.WARNING)] = None
+            self.warnings[self.diagnostic(origin, message, hint, Severity.WARNING)] = None
 
     def stop(self, origin: Origin, message: str, hint: str = "") -> SpecError:
         """The error to raise where going on makes no sense; it carries what was found before."""
-        self._keep(self._diagnostic(origin, message, hint, Severity.ERROR))
-        return SpecError(self._errors.values())
+        problem = self.diagnostic(origin, message, hint)
+        self._keep(problem)
+        return SpecError({*self._errors.values(), problem})
+
+    def take(self, error: SpecError) -> None:
+        """Note the problems that ended the reading of one file; there may be others."""
+        for problem in error.diagnostics:
+            self._keep(problem)
 
     def check(self) -> None:
         """Raise SpecError if there was any problem."""
         if self._untold:
             message = f"more than {MAX_PROBLEMS} problems; the first are shown"
-            self._keep(Diagnostic(file=self.source.name, message=message))
+            raise SpecError([*self._errors.values(), Diagnostic(file=self.name, message=message)])
         if self._errors:
             raise SpecError(self._errors.values())
 
@@ -153,19 +159,27 @@ class Draft:
             raise self.stop(origin, f"this inventory asks for more than {MAX_STEPS:,} memberships and variables")
 
     def _keep(self, problem: Diagnostic) -> None:
-        self._errors.setdefault((problem.line, problem.column, problem.message), problem)
+        key = (problem.file, problem.line, problem.column, problem.message)
+        if key in self._errors:
+            return
+        if len(self._errors) < MAX_PROBLEMS:
+            self._errors[key] = problem
+        else:
+            self._untold += 1
 
-    def place(self, origin: Origin) -> Place:
-        return (0, 0) if origin == NOWHERE else self.source.locate(*origin)
-
-    def _diagnostic(self, origin: Origin, message: str, hint: str, severity: Severity) -> Diagnostic:
-        line, column = self.place(origin)
+    def diagnostic(
+        self, origin: Origin, message: str, hint: str = "", severity: Severity = Severity.ERROR
+    ) -> Diagnostic:
+        source = origin.source
+        if source is None:
+            return Diagnostic(file=self.name, severity=severity, message=message, hint=hint)
+        line, column = source.locate(origin.container, origin.key)
         return Diagnostic(
-            file=self.source.name,
+            file=source.name,
             line=line,
             column=column,
             severity=severity,
             message=message,
             hint=hint,
-            text=self.source.line(line),
+            text=source.line(line),
         )

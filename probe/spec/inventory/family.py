@@ -1,12 +1,14 @@
-"""Who is whose parent: which groups a host is in, and what it inherits from them."""
+"""Who is whose parent: which groups a host is in, and in which order they count."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from probe.spec.inventory.draft import ALL, UNGROUPED, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from probe.spec.inventory.draft import Draft, Group
     from probe.spec.inventory.source import Origin
 
@@ -14,39 +16,44 @@ MAX_DEPTH = 100
 
 
 class Family:
-    """Who is whose parent. Every group but `all` has one: those that the file gives none are children of `all`."""
+    """Who is whose parent. Every group but `all` has one: those that no file gives one are children of `all`."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
-        self.parents: dict[str, list[str]] = {name: [] for name in draft.groups}
-        for name, group in draft.groups.items():
-            for child in group.children:
-                self.parents[child].append(name)
-        for name, group in draft.groups.items():
-            if name != ALL and not self.parents[name]:
-                self.parents[name].append(ALL)
-                draft.groups[ALL].children.setdefault(name, group.origin)
-        self.depth = self._depths()
-        self.order = {name: number for number, name in enumerate(draft.groups)}
+        groups = draft.groups
         self.direct: dict[str, list[str]] = {name: [] for name in draft.hosts}
-        for name, group in draft.groups.items():
+        for name, group in groups.items():
             for host in group.hosts:
                 self.direct[host].append(name)
-        self._settle_ungrouped(draft.groups[UNGROUPED])
+        self.parents: dict[str, list[str]] = {name: [] for name in groups}
+        for name, group in groups.items():
+            for child in group.children:
+                self.parents[child].append(name)
+        for name, group in groups.items():
+            if name != ALL and not self.parents[name]:
+                self._adopt(ALL, name, group.origin)
+        self._settle_ungrouped(groups[UNGROUPED])
+        self.depth = self._depths()
+        self.order = {name: number for number, name in enumerate(groups)}
         self._ancestors: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._inherited: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Origin]]] = {}
+
+    def _adopt(self, parent: str, child: str, origin: Origin) -> None:
+        self.parents[child].append(parent)
+        self.draft.groups[parent].children.setdefault(child, origin)
 
     def _settle_ungrouped(self, ungrouped: Group) -> None:
-        """`ungrouped` holds the hosts that are in no other group, wherever the file named them."""
+        """`ungrouped` holds the hosts that are in no other group, wherever the files named them."""
         for host, groups in self.direct.items():
             others = [name for name in groups if name not in {ALL, UNGROUPED}]
             if others:
                 ungrouped.hosts.pop(host, None)
                 self.direct[host] = [name for name in groups if name != UNGROUPED]
             elif UNGROUPED not in groups and host not in self.draft.groups:
-                # Ansible takes a host that is named as a group for the group here.
                 ungrouped.hosts[host] = None
                 groups.append(UNGROUPED)
+            elif UNGROUPED not in groups and host not in {ALL, UNGROUPED}:
+                # Ansible takes a host that is named as a group for the group here.
+                self._adopt(UNGROUPED, host, self.draft.hosts[host].origin)
 
     def _depths(self) -> dict[str, int]:
         """The longest way from `all` to each group. Raises SpecError with every cycle: nothing after this would end."""
@@ -93,7 +100,7 @@ class Family:
         self.draft.error(self.draft.groups[path[-1]].children[child], message, hint)
 
     def groups_of(self, host: str) -> tuple[str, ...]:
-        """All groups of a host, parents included: the deepest first, those of one depth in the file's order."""
+        """All groups of a host, parents included: the deepest first, those of one depth in the files' order."""
         direct = tuple(self.direct[host])
         found = self._ancestors.get(direct)
         if found is None:
@@ -108,18 +115,15 @@ class Family:
             self._ancestors[direct] = found
         return found
 
-    def inherited(self, groups: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Origin]]:
-        """Variables of these groups merged: the deeper wins, then the higher priority, then the later name."""
-        found = self._inherited.get(groups)
-        if found is None:
-            entries = self.draft.groups
-            values: dict[str, Any] = {}
-            origins: dict[str, Origin] = {}
-            for name in sorted(groups, key=lambda name: (self.depth[name], entries[name].priority, name)):
-                values.update(entries[name].vars)
-                origins.update(entries[name].origins)
-            found = self._inherited[groups] = (values, origins)
-        return found
+    def inhabited(self) -> tuple[str, ...]:
+        """The groups with a host in them or below them, in the files' order."""
+        found = {group for host in self.draft.hosts for group in self.groups_of(host)}
+        return tuple(name for name in self.draft.groups if name in found)
+
+    def ranked(self, groups: Iterable[str]) -> list[str]:
+        """Groups in the order in which their variables count: the deeper, the higher priority, the later name wins."""
+        entries = self.draft.groups
+        return sorted(groups, key=lambda name: (self.depth[name], entries[name].priority, name))
 
     def members(self, group: str) -> tuple[str, ...]:
         """The group's own hosts, then its children's, level by level."""

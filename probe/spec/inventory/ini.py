@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from probe.spec.diagnostics import nearest
 from probe.spec.inventory import literal
-from probe.spec.inventory.draft import UNGROUPED, Draft, quoted
+from probe.spec.inventory.draft import UNGROUPED, quoted
 from probe.spec.inventory.hostpattern import PatternError, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from probe.spec.inventory.draft import Draft
     from probe.spec.inventory.source import Origin, Source
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?\Z")
@@ -32,21 +33,21 @@ _SIMPLE = re.compile(r"[^\\'\"#]*\Z")
 _WORD = re.compile(r"[^ \t\r\n]+")
 
 
-def read(source: Source) -> Draft:
+def read(draft: Draft, source: Source) -> None:
     """Raises SpecError only where the bounds are exceeded; other problems are noted in the draft."""
-    reader = _Reader(source)
     if source.foreign:
         hint = "give an inventory in YAML a name that ends in .yml"
-        raise reader.draft.stop((source.foreign, 1), "this is YAML, and the name of the file says INI", hint)
+        raise draft.stop(source.at(source.foreign, 1), "this is YAML, and the name of the file says INI", hint)
+    reader = _Reader(draft, source)
     for number, line in enumerate(source.lines, 1):
         reader.line(number, line)
     reader.end()
-    return reader.draft
 
 
 class _Reader:
-    def __init__(self, source: Source) -> None:
-        self.draft = Draft(source)
+    def __init__(self, draft: Draft, source: Source) -> None:
+        self.draft = draft
+        self.at = source.at
         self.group = UNGROUPED
         self.kind = "hosts"
         # Groups that are used and not declared yet: who wants them as a child, and where; where their variables are.
@@ -75,10 +76,10 @@ class _Reader:
         found = _SECTION.match(text)
         assert found is not None  # noqa: S101  (the caller has matched it)
         name, kind = found[1], found[2] or "hosts"
-        origin = (number, column + 1)
+        origin = self.at(number, column + 1)
         if kind not in _KINDS:
             self.draft.error(
-                (number, column + found.start(2)),
+                self.at(number, column + found.start(2)),
                 f"a section of the unknown kind {quoted(kind)}",
                 nearest(kind, _KINDS),
             )
@@ -100,21 +101,21 @@ class _Reader:
         name = inner.partition(":")[0].strip() or "group"
         self.kind = _SKIP
         self.declared.add(name)
-        self.draft.add_group(name, (number, column + 1))
+        self.draft.add_group(name, self.at(number, column + 1))
         if not closed:
             hint = f"write [{quoted(inner.split()[0])[1:-1]}]" if inner.strip() else "write [group]"
-            self.draft.error((number, column + len(text)), "a section header that is not closed", hint)
+            self.draft.error(self.at(number, column + len(text)), "a section header that is not closed", hint)
         elif " " in inner or "\t" in inner:
             blank = next(at for at, char in enumerate(inner) if char in " \t")
             self.draft.error(
-                (number, column + 1 + blank), "a space in a section header", "write [group] or [group:vars]"
+                self.at(number, column + 1 + blank), "a space in a section header", "write [group] or [group:vars]"
             )
         elif rest.strip():
             at = column + len(text) - len(rest.lstrip())
-            self.draft.error((number, at), "text behind a section header", "a comment there starts with #")
+            self.draft.error(self.at(number, at), "text behind a section header", "a comment there starts with #")
         else:
             self.draft.error(
-                (number, column),
+                self.at(number, column),
                 f"{quoted(text)} is no section header",
                 "write [group], [group:vars] or [group:children]",
             )
@@ -127,25 +128,30 @@ class _Reader:
             at = _open_quote(text)
             what = "a quote that is not closed" if at < len(text) else "a backslash at the end of the line"
             self.draft.error(
-                (number, column + min(at, len(text) - 1)), what, 'a value with spaces stands in quotes: key="a b"'
+                self.at(number, column + min(at, len(text) - 1)),
+                what,
+                'a value with spaces stands in quotes: key="a b"',
             )
             return
         if not words:
             return
         names, port = self._names(number, *words[0])
-        variables: list[tuple[str, object, tuple[int, int]]] = []
+        variables: list[tuple[str, object, Origin]] = []
         for word, at in words[1:]:
             name, equals, value = word.partition("=")
             if not equals or not name:
                 # One problem a line: with spaces around =, each part of it would be another.
                 hint = "write key=value, without spaces around =" if word == "=" or " =" in text else "write key=value"
-                self.draft.error((number, at), f"{quoted(word)} is no variable: key=value is expected", hint)
+                self.draft.error(self.at(number, at), f"{quoted(word)} is no variable: key=value is expected", hint)
                 break
             if any(name == before for before, _, _ in variables):
-                self.draft.warn((number, at), f"{quoted(name)} is set twice on this line", "the last value counts")
-            variables.append((name, self._value(number, at + len(name) + 1, value), (number, at)))
+                self.draft.warn(
+                    self.at(number, at), f"{quoted(name)} is set twice on this line", "the last value counts"
+                )
+            variables.append((name, self._value(number, at + len(name) + 1, value), self.at(number, at)))
+        place = self.at(number, column)
         for host in names:
-            self.draft.add_host(host, self.group, port, (number, column))
+            self.draft.add_host(host, self.group, port, place)
             for name, parsed, origin in variables:
                 self.draft.set_host_variable(host, name, parsed, origin)
 
@@ -153,7 +159,7 @@ class _Reader:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             self.draft.error(
-                (number, column),
+                self.at(number, column),
                 f"{quoted(text)} is no variable: key=value is expected",
                 f"this section is [{quoted(self.group)[1:-1]}:vars]; hosts stand under [{quoted(self.group)[1:-1]}]",
             )
@@ -162,25 +168,25 @@ class _Reader:
         if key in self.set_before:
             message = f"{quoted(key[1])} is set twice for the group {quoted(self.group)}"
             self.draft.warn(
-                (number, column), message, f"line {self.set_before[key]} says it too; the last value counts"
+                self.at(number, column), message, f"line {self.set_before[key]} says it too; the last value counts"
             )
         self.set_before[key] = number
         at = column + len(name) + 1 + len(value) - len(value.lstrip())
         parsed = self._value(number, at, value.strip())
-        self.draft.set_group_variable(self.group, name.strip(), parsed, (number, column))
+        self.draft.set_group_variable(self.group, name.strip(), parsed, self.at(number, column))
 
     def child(self, number: int, column: int, text: str) -> None:
         found = _CHILD.match(text)
         if found is None:
             self.draft.error(
-                (number, column),
+                self.at(number, column),
                 f"{quoted(text)} is no name of a group",
                 "one group a line; hosts and variables have sections of their own",
             )
         elif found[1] in self.declared or found[1] in self.given:
-            self.draft.add_child(self.group, found[1], (number, column))
+            self.draft.add_child(self.group, found[1], self.at(number, column))
         else:
-            self.wanted.setdefault(found[1], {}).setdefault(self.group, (number, column))
+            self.wanted.setdefault(found[1], {}).setdefault(self.group, self.at(number, column))
 
     def end(self) -> None:
         """What was used must have been declared by now."""
@@ -200,14 +206,14 @@ class _Reader:
         try:
             names, port = expand(word)
         except PatternError as error:
-            self.draft.error((number, column + error.offset), str(error), error.hint)
+            self.draft.error(self.at(number, column + error.offset), str(error), error.hint)
             return [], None
         if word.strip() == "---" or (word.strip().endswith(":") and port is None):
             message = f"{quoted(word)} is no host: a port is missing behind the colon, or this is YAML"
-            self.draft.error((number, column), message, "give an inventory in YAML a name that ends in .yml")
+            self.draft.error(self.at(number, column), message, "give an inventory in YAML a name that ends in .yml")
             return [], None
         if not names[0]:
-            self.draft.error((number, column), "a host without a name")
+            self.draft.error(self.at(number, column), "a host without a name")
             return [], None
         return names, port
 
@@ -215,7 +221,7 @@ class _Reader:
         try:
             return literal.parse(text)
         except literal.LiteralError as error:
-            self.draft.error((number, column), str(error))
+            self.draft.error(self.at(number, column), str(error))
             return None
 
 

@@ -14,19 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probe.spec.inventory.draft import Draft
-    from probe.spec.inventory.source import Place
+    from probe.spec.inventory.source import Origin, Place, Source
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _UNSAFE = "__ansible_unsafe"
 MAX_DEPTH = 60
 
 
-class Document:
+def load(draft: Draft, source: Source) -> Any:
+    """The value of the text. Raises SpecError for what is no JSON; equal keys are noted in the draft."""
+    document = _Document(draft, source)
+    source.locate = document.locate
+    return document.load()
+
+
+class _Document:
     """The value of a text, and where each member of each of its objects and lists stands."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, source: Source) -> None:
         self.draft = draft
-        self.text = draft.source.text
+        self.source = source
+        self.text = source.text
         self.value: Any = None
         self._twice = False
         # By the object's id: the objects live as long as `value` does.
@@ -34,16 +42,17 @@ class Document:
         self._starts = [0, *accumulate(len(line) for line in self.text.splitlines(keepends=True))]
 
     def load(self) -> Any:
-        """Raises SpecError for what is no JSON; equal keys are noted in the draft."""
         try:
             self.value = json.loads(self.text, object_pairs_hook=self._object)
         except json.JSONDecodeError as error:
-            raise self.draft.stop(self._place(error.pos), f"this is no JSON: {_problem(error)}", _hint(error)) from None
+            raise self.draft.stop(self._at(error.pos), f"this is no JSON: {_problem(error)}", _hint(error)) from None
         except RecursionError:
-            raise self.draft.stop((0, 0), "this JSON is nested too deep") from None
+            raise self.draft.stop(self.source.at(0, 0), "this JSON is nested too deep") from None
         except ValueError:
             # What is left is a number with more digits than Python reads.
-            raise self.draft.stop((0, 0), "a number of thousands of digits", "is it the right file?") from None
+            raise self.draft.stop(
+                self.source.at(0, 0), "a number of thousands of digits", "is it the right file?"
+            ) from None
         if isinstance(self.value, (dict, list)):
             self._tidy()
         if self._twice:
@@ -71,7 +80,7 @@ class Document:
         while waiting:
             container, depth = waiting.pop()
             if depth > MAX_DEPTH:
-                raise self.draft.stop((0, 0), f"this JSON is nested deeper than {MAX_DEPTH} levels")
+                raise self.draft.stop(self.source.at(0, 0), f"this JSON is nested deeper than {MAX_DEPTH} levels")
             members: Iterable[tuple[Any, Any]] = (
                 container.items() if isinstance(container, dict) else enumerate(container)
             )
@@ -83,8 +92,11 @@ class Document:
 
     def _place(self, offset: int) -> Place:
         line = bisect_right(self._starts, offset)
-        line = min(line, len(self.draft.source.lines)) or 1
+        line = min(line, len(self.source.lines)) or 1
         return (line, offset - self._starts[line - 1] + 1)
+
+    def _at(self, offset: int) -> Origin:
+        return self.source.at(*self._place(offset))
 
     def _index(self, *, report: bool) -> dict[int, dict[Any, int]]:
         """Where the members stand. `report`: note equal keys."""
@@ -97,7 +109,7 @@ class Document:
         for key, first, second in walk.twice if report else ():
             line = self._place(first)[0]
             message = f"the key {quoted(key)} is here twice: line {line} has it already"
-            self.draft.error(self._place(second), message, "keep one; Ansible would take the last")
+            self.draft.error(self._at(second), message, "keep one; Ansible would take the last")
         return walk.places
 
 

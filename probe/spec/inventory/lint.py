@@ -14,25 +14,16 @@ if TYPE_CHECKING:
 
 
 def lint(inventory: Inventory, draft: Draft | None = None) -> list[Diagnostic]:
-    """Warnings, in the file's order. `draft` is what the inventory was built from; without it they name no place."""
+    """Warnings, in the files' order. `draft` is what the inventory was built from; without it they name no place."""
     found: list[Diagnostic] = list(draft.warnings) if draft is not None else []
     hosts = draft.hosts if draft is not None else {}
     groups = draft.groups if draft is not None else {}
 
     def warn(entry: Entry | None, message: str, hint: str = "") -> None:
-        line, column = draft.place(entry.origin) if draft is not None and entry is not None else (0, 0)
-        text = draft.source.line(line) if draft is not None else ""
-        found.append(
-            Diagnostic(
-                file=inventory.source,
-                line=line,
-                column=column,
-                severity=Severity.WARNING,
-                message=message,
-                hint=hint,
-                text=text,
-            )
-        )
+        if draft is not None and entry is not None:
+            found.append(draft.diagnostic(entry.origin, message, hint, Severity.WARNING))
+        else:
+            found.append(Diagnostic(file=inventory.source, severity=Severity.WARNING, message=message, hint=hint))
 
     first: dict[str, str] = {}
     for name, host in inventory.hosts.items():

@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING, Any
 from probe.spec.diagnostics import nearest
 from probe.spec.inventory.draft import NO_HOSTS, quoted
 from probe.spec.inventory.hostpattern import PatternError, expand
-from probe.spec.inventory.source import NOWHERE, advice
+from probe.spec.inventory.source import advice
 
 if TYPE_CHECKING:
     from probe.spec.inventory.draft import Draft
-    from probe.spec.inventory.source import Origin
+    from probe.spec.inventory.source import Origin, Source
 
 SECTIONS = ("hosts", "children", "vars")
 
 
-def fill(draft: Draft, value: Any) -> None:
+def fill(draft: Draft, source: Source, value: Any) -> None:
     """Groups at the top. Raises SpecError where the whole is no inventory."""
     if value is None or value == {}:
-        raise draft.stop(NOWHERE, *NO_HOSTS)
+        raise draft.stop(source.at(0, 0), *NO_HOSTS)
     if not isinstance(value, dict):
         raise draft.stop(
-            NOWHERE, "this is no inventory: groups are expected at the top", "start with `all:` and `hosts:` under it"
+            source.at(0, 0),
+            "this is no inventory: groups are expected at the top",
+            "start with `all:` and `hosts:` under it",
         )
     if value.get("plugin"):
         raise draft.stop(
-            (value, "plugin"),
+            source.at(value, "plugin"),
             f"this configures the inventory plugin {quoted(str(value['plugin']))}; it is no inventory itself",
-            advice(draft.source.name),
+            advice(draft.name),
         )
     for name, group in value.items():
-        _group(draft, name, group, (value, name))
+        _group(draft, name, group, source.at(value, name))
 
 
 def _group(draft: Draft, name: Any, content: Any, origin: Origin) -> bool:
@@ -50,9 +52,9 @@ def _group(draft: Draft, name: Any, content: Any, origin: Origin) -> bool:
         return False
     for key, value in content.items():
         if key in SECTIONS:
-            _section(draft, name, key, value, (content, key))
+            _section(draft, name, key, value, origin.beside(content, key))
         else:
-            draft.error((content, key), f"{quoted(key)} is not part of a group", _meant(key, value))
+            draft.error(origin.beside(content, key), f"{quoted(key)} is not part of a group", _meant(key, value))
     return True
 
 
@@ -64,7 +66,7 @@ def _section(draft: Draft, group: str, key: str, value: Any, origin: Origin) -> 
         draft.error(origin, f"`{key}` of the group {quoted(group)} is not a mapping", hint)
         return
     for member, inner in members.items():
-        where = (members, member) if members is value else origin
+        where = origin.beside(members, member) if members is value else origin
         if key == "hosts":
             _hosts(draft, group, member, inner, where)
         elif key == "children":
@@ -90,11 +92,12 @@ def _hosts(draft: Draft, group: str, pattern: Any, content: Any, origin: Origin)
             "write `name: value` under it",
         )
         variables = {}
-    known = [(name, value) for name, value in variables.items() if is_name(draft, "variable", name, (variables, name))]
+    known = [(name, value, origin.beside(variables, name)) for name, value in variables.items()]
+    known = [(name, value, where) for name, value, where in known if is_name(draft, "variable", name, where)]
     for host in names:
         draft.add_host(host, group, port, origin)
-        for name, value in known:
-            draft.set_host_variable(host, name, value, (variables, name))
+        for name, value, where in known:
+            draft.set_host_variable(host, name, value, where)
 
 
 def is_name(draft: Draft, what: str, name: Any, origin: Origin) -> bool:

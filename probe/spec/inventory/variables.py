@@ -65,9 +65,7 @@ class Settings:
         """The value as text that means something; None after noting why it is none."""
         value = setting.value
         if isinstance(value, dict) and "__ansible_vault" in value:
-            self.problem(
-                setting, "is encrypted with ansible-vault", advice(self.draft.source.name, " --ask-vault-pass")
-            )
+            self.problem(setting, "is encrypted with ansible-vault", advice(self.draft.name, " --ask-vault-pass"))
         elif isinstance(value, str) and _TEMPLATE.search(value):
             self.problem(
                 setting,
@@ -101,13 +99,12 @@ class Settings:
         return list(dict.fromkeys(word for word in words if word is not None))
 
 
-def unknown(draft: Draft) -> None:
-    """Variables that look like ours and are none: a misspelt one would be ignored silently."""
-    for entry in (*draft.groups.values(), *draft.hosts.values()):
-        for name in entry.vars:
-            if _OURS.match(name) and name not in KNOWN:
-                hint = nearest(name.lower().replace("-", "_").replace("port_check", "portcheck"), KNOWN)
-                draft.error(entry.origins[name], f"there is no variable {quoted(name)}", hint)
+def unknown(draft: Draft, origins: dict[str, Origin]) -> None:
+    """Note variables that look like ours and are none: a misspelt one would be ignored silently."""
+    for name, origin in origins.items():
+        if _OURS.match(name) and name not in KNOWN:
+            hint = nearest(name.lower().replace("-", "_").replace("port_check", "portcheck"), KNOWN)
+            draft.error(origin, f"there is no variable {quoted(name)}", hint)
 
 
 def addresses(settings: Settings, name: str, origin: Origin) -> tuple[str, ...]:

@@ -17,13 +17,14 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from probe.spec.inventory import tree, yamlscalars
-from probe.spec.inventory.draft import Draft, quoted
+from probe.spec.inventory.draft import quoted
 from probe.spec.inventory.source import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probe.spec.inventory.source import Place, Source
+    from probe.spec.inventory.draft import Draft
+    from probe.spec.inventory.source import Origin, Place, Source
 
 MAX_DEPTH = 60
 # Aliases make a small file large; no inventory that a person wrote comes near.
@@ -31,25 +32,29 @@ MAX_VALUES = 2_000_000
 _VAULT = {"!vault", "!vault-encrypted"}
 
 
-def read(source: Source) -> Draft:
+def read(draft: Draft, source: Source) -> None:
     """Raises SpecError for what is no YAML; problems of the inventory's shape are noted in the draft."""
-    draft = Draft(source)
-    document = _Document(draft)
+    tree.fill(draft, source, load(draft, source))
+
+
+def load(draft: Draft, source: Source) -> Any:
+    """The value of a file with one document, None for an empty one. Raises SpecError for what is no YAML."""
+    document = _Document(draft, source)
     source.locate = document.locate
     try:
-        value = document.load()
+        return document.load()
     except MarkedYAMLError as error:
-        raise draft.stop(*_told(error, source)) from None
+        place, message, hint = _told(error, source)
+        raise draft.stop(source.at(*place), message, hint) from None
     except ReaderError as error:
         before = source.text[: error.position].splitlines() or [""]
-        place = (len(before), len(before[-1]) + 1)
         raise draft.stop(
-            place, "a character that YAML does not allow", r"write it in double quotes, as \x and two digits"
+            source.at(len(before), len(before[-1]) + 1),
+            "a character that YAML does not allow",
+            r"write it in double quotes, as \x and two digits",
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise draft.stop((0, 0), f"this is no YAML: {quoted(str(error), 200)[1:-1]}") from None
-    tree.fill(draft, value)
-    return draft
+        raise draft.stop(source.at(0, 0), f"this is no YAML: {quoted(str(error), 200)[1:-1]}") from None
 
 
 def _told(error: MarkedYAMLError, source: Source) -> tuple[Place, str, str]:
@@ -70,8 +75,9 @@ def _told(error: MarkedYAMLError, source: Source) -> tuple[Place, str, str]:
 class _Document:
     """Builds plain values from the parser's events, and remembers where each key of each mapping stands."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, source: Source) -> None:
         self.draft = draft
+        self.source = source
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.events: Iterator[Any] = iter(())
         # By the mapping's id, with the mapping itself: an id holds only as long as its object lives.
@@ -86,13 +92,13 @@ class _Document:
     def load(self) -> Any:
         parser = YAML(typ="safe", pure=True)
         parser.version = "1.1"
-        self.events = iter(parser.parse(self.draft.source.text))
+        self.events = iter(parser.parse(self.source.text))
         value, seen = None, False
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 if seen:
                     raise self.draft.stop(
-                        _place(event), "a second document", "one file holds one inventory; take the --- out"
+                        self.at(event), "a second document", "one file holds one document; take the --- out"
                     )
                 value, seen = self.value(next(self.events), 0)[0], True
         return value
@@ -100,14 +106,17 @@ class _Document:
     def value(self, event: Any, depth: int) -> tuple[Any, int]:
         """The value that starts with this event, and of how many values it is made, those behind aliases included."""
         if depth > MAX_DEPTH:
-            raise self.draft.stop(_place(event), f"nested deeper than {MAX_DEPTH} levels")
+            raise self.draft.stop(self.at(event), f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "an alias (*) comes after its anchor (&), and not inside of it"
                 raise self.draft.stop(
-                    _place(event), f"there is no anchor {quoted(event.anchor)} before this alias", hint
+                    self.at(event), f"there is no anchor {quoted(event.anchor)} before this alias", hint
                 )
             return self.anchors[event.anchor]
+        if event.anchor and ":" in event.anchor:
+            # To Ansible's parser the name ends before the colon, and the anchor stands at a key.
+            raise self.draft.stop(self.at(event), f"a colon in the name of the anchor {quoted(event.anchor)}")
         if isinstance(event, ScalarEvent):
             value, size = self.scalar(event), 1
         elif isinstance(event, SequenceStartEvent):
@@ -115,7 +124,7 @@ class _Document:
         else:
             value, size = self.mapping(event, depth)
         if size > MAX_VALUES:
-            raise self.draft.stop(_place(event), f"aliases that expand to more than {MAX_VALUES:,} values")
+            raise self.draft.stop(self.at(event), f"aliases that expand to more than {MAX_VALUES:,} values")
         if event.anchor:
             self.anchors[event.anchor] = (value, size)
         return value, size
@@ -137,7 +146,7 @@ class _Document:
         inherited: dict[Any, Place] = {}
         total = 1
         while not isinstance(event := next(self.events), MappingEndEvent):
-            at = _place(event)
+            at = self.at(event)
             key, _ = self.value(event, depth + 1)
             following = next(self.events)
             value, size = self.value(following, depth + 1)
@@ -158,7 +167,7 @@ class _Document:
                     "keep one; Ansible would take the last",
                 )
             own[key] = value
-            places[key] = at
+            places[key] = _place(event)
         result = {**merged, **own}
         self.places[id(result)] = (result, {**inherited, **places})
         return result, total
@@ -167,7 +176,7 @@ class _Document:
         """The mappings that `<<` merges in, the one that wins last."""
         parts = list(reversed(value)) if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
-            raise self.draft.stop(_place(event), "<< merges a mapping or a list of mappings", "write <<: *name")
+            raise self.draft.stop(self.at(event), "<< merges a mapping or a list of mappings", "write <<: *name")
         return parts
 
     def scalar(self, event: Any) -> Any:
@@ -175,8 +184,8 @@ class _Document:
         if tag is not None:
             tag = str(tag)
             if tag in _VAULT:
-                hint = advice(self.draft.source.name, " --ask-vault-pass")
-                self.draft.error(_place(event), "a value that is encrypted with ansible-vault", hint)
+                hint = advice(self.draft.name, " --ask-vault-pass")
+                self.draft.error(self.at(event), "a value that is encrypted with ansible-vault", hint)
                 return None
         try:
             if tag is not None:
@@ -188,8 +197,11 @@ class _Document:
             problem = "looks like a number or a date, and is none"
             if tag is not None:
                 problem = f"is not what the tag {_short(tag)} says"
-            self.draft.error(_place(event), f"{quoted(event.value)} {problem}", "if it is text, put it in quotes")
+            self.draft.error(self.at(event), f"{quoted(event.value)} {problem}", "if it is text, put it in quotes")
         return None
+
+    def at(self, event: Any) -> Origin:
+        return self.source.at(*_place(event))
 
     def check_tag(self, event: Any, expected: str) -> None:
         tag = None if event.tag is None else str(event.tag)
@@ -197,7 +209,7 @@ class _Document:
             self.unread_tag(event, str(tag))
 
     def unread_tag(self, event: Any, tag: str | None) -> None:
-        self.draft.error(_place(event), f"the tag {_short(tag)} is not read", advice(self.draft.source.name))
+        self.draft.error(self.at(event), f"the tag {_short(tag)} is not read", advice(self.draft.name))
 
 
 def _short(tag: str | None) -> str:

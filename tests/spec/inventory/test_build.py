@@ -67,6 +67,31 @@ def test_ungrouped_holds_what_is_in_no_other_group(read: Load) -> None:
     assert found.hosts["a1"].roles == ()
 
 
+def test_children_are_the_groups_directly_below(read: Load) -> None:
+    found = read("[site:children]\nweb\ndb\n[web]\nw1\n[db]\n[rack:children]\nweb\n")
+    assert found.children == {
+        "all": ("ungrouped", "site", "rack"),
+        "ungrouped": (),
+        "site": ("web", "db"),
+        "web": (),
+        "db": (),
+        "rack": ("web",),
+    }
+
+
+def test_origins_name_who_wins(read: Load) -> None:
+    found = read("[web]\nw1:22 a=1\n[site:children]\nweb\n[site:vars]\na=2\nb=2\n[all:vars]\nb=3\nc=3\ngroups=x\n")
+    assert found.hosts["w1"].origins == {"a": "host", "b": "group site", "c": "group all", "ansible_port": "host"}
+
+
+def test_a_host_of_all_that_is_named_as_a_group(read: Load) -> None:
+    # Ansible takes it for the group, which so becomes a child of `ungrouped`.
+    found = read("[all]\nweb\n[web]\nw1\n[ungrouped:vars]\nx=1\n")
+    assert found.children["ungrouped"] == ("web",)
+    assert found.groups["ungrouped"] == ("w1",)
+    assert {name: host.vars for name, host in found.hosts.items()} == {"web": {}, "w1": {"x": 1}}
+
+
 def test_names_that_ansible_keeps_for_itself(read: Load) -> None:
     assert read("a1 inventory_dir=x groups=y mine=1\n").hosts["a1"].vars == {"mine": 1}
 
@@ -102,3 +127,10 @@ def test_memberships_are_bounded(read: Load, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(draft, "MAX_STEPS", 1000)
     with pytest.raises(SpecError, match="memberships and variables"):
         read("[g1]\nh[1:400]\n[g2]\nh[1:400] x=1\n")
+
+
+def test_a_problem_that_many_hosts_inherit_counts_once(read: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft, "MAX_PROBLEMS", 1)
+    with pytest.raises(SpecError) as caught:
+        read("[web]\nw[1:50]\n[web:vars]\nportcheck_zone=dmz\n")
+    assert len(caught.value.diagnostics) == 1

@@ -85,11 +85,10 @@ def test_value_in_a_vars_section(written: str, value: object, variables: Variabl
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("last", [True, False])
-def test_line_ends_and_byte_order_mark(end: str, mark: str, last: bool, read: Load) -> None:
+def test_line_ends(end: str, last: bool, read: Load) -> None:
     lines = ["[web]  # comment", "", "  w1  x=1\t", "; comment", "[all:vars]", "y=2"]
-    found = read(mark + end.join(lines) + (end if last else ""))
+    found = read(end.join(lines) + (end if last else ""))
     assert found.groups["web"] == ("w1",)
     assert found.hosts["w1"].vars == {"x": 1, "y": 2}
 

@@ -87,3 +87,14 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     found = load("-")
     assert found.source == "<stdin>"
     assert len(found.hosts) == 3
+
+
+def test_a_long_text_that_is_no_json_is_not_tried_as_yaml(read: Load) -> None:
+    assert list(read('{"all": {"hosts": {"a1": {},}}}', "hosts.json").hosts) == ["a1"]
+    with pytest.raises(SpecError, match="this is no JSON"):
+        read('{"all": {"hosts": {"a1": {"x": "%s"},}}}' % ("x" * 100_000), "hosts.json")
+
+
+def test_json_of_another_shape_has_a_name_that_says_so(read: Load) -> None:
+    with pytest.raises(SpecError, match=r":2:1: this is JSON, and the name of the file says INI"):
+        read('\n{"all": {"hosts": {"a1": {}}}}', "hosts.txt")

@@ -104,6 +104,11 @@ all:
     assert {name: value for name, value in found.hosts["b1"].vars.items() if name != "base"} == {"x": 5, "y": 1, "z": 3}
 
 
+def test_a_colon_in_the_name_of_an_anchor(read: Load) -> None:
+    with pytest.raises(SpecError, match="a colon in the name of the anchor 'web:'"):
+        read("all:\n  &web: {hosts: a1}\n", "hosts.yml")
+
+
 def test_aliases_do_not_grow_without_end(read: Load) -> None:
     levels = "".join(f"    x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 9)}]\n" for level in range(1, 10))
     with pytest.raises(SpecError, match="aliases that expand to more than"):
