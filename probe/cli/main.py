@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "check every required and every forbidden way between the hosts of an inventory",
     "plan": "what `run` would check; no packet is sent",
-    "matrix": "list, show and lint specifications; print their schema",
+    "matrix": "list, show, lint, compare and draft specifications; print their schema",
     "inventory": "show and lint an inventory as portcheck reads it",
     "agent": "carry out checks on this host, for a coordinator",
     "pki": "make the certificates that agents and coordinator know each other by",

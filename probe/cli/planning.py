@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli import settings
 from probe.errors import UserError
+from probe.model.words import Phase
 
 if TYPE_CHECKING:
     from probe.model.inventory import Inventory
@@ -116,6 +117,7 @@ def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
         values=_assignments(arguments.set or []),
         profile=arguments.profile or "",
         strict=arguments.strict,
+        phase=Phase(arguments.phase),
         only=parse(arguments.only) if arguments.only else None,
     )
     return Plan(matrix, inventory, wishes)

@@ -75,7 +75,8 @@ class Agents:
     def problem(self, name: str) -> tuple[Cause, str] | None:
         """Why this host's agent cannot speak; None if it can."""
         if self.agentless(name):
-            return Cause.NO_AGENT, f"{name} has no agent (portcheck_agent=none), and only an agent could tell"
+            why = "" if self._hosts[name].external else " (portcheck_agent=none)"
+            return Cause.NO_AGENT, f"{name} has no agent{why}, and only an agent could tell"
         words = self.words(name)
         if not words:
             return None

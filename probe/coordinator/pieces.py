@@ -14,6 +14,8 @@ from probe.model.ports import PortError, PortSet
 from probe.wire.frames import WireError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
     from probe.model.check import Check
     from probe.wire.messages import Outcome
 
@@ -31,7 +33,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
 class Errand:
     """One aim under way: the ports of a check with one view. Takes outcomes, each port of an address once; anything
-    else is not ours.
+    else is not ours. `followers` want some of the same attempts for another check, and get what this one takes.
     """
 
     def __init__(self, check: Check, ports: PortSet, view: TargetView) -> None:
@@ -39,7 +41,15 @@ class Errand:
         self.ports = ports
         self.view = view
         self.pieces: list[Piece] = []
+        self.followers: list[Errand] = []
         self._done: dict[str, PortSet] = {}
+
+    @property
+    def kind(self) -> Hashable:
+        """Two errands of one kind make the same attempts."""
+        check = self.check
+        asked = (check.target, check.address, check.transport, check.protocol, check.path)
+        return (*asked, check.expect, check.same_host, check.shares_ports, self.view)
 
     def take(self, outcome: Outcome) -> int:
         """Returns how many ports this settles; raises WireError."""
@@ -52,7 +62,14 @@ class Errand:
             raise WireError("an outcome for an address that was not ordered")
         if ports - self.ports or ports & done or len(self._done) > 64:
             raise WireError("an outcome for ports that were not ordered, or twice for one")
-        self._done[outcome.address] = done | ports
+        for errand in (self, *self.followers):
+            errand._keep(ports & errand.ports, outcome)  # noqa: SLF001  (one of us)
+        return len(ports)
+
+    def _keep(self, ports: PortSet, outcome: Outcome) -> None:
+        if not ports:
+            return
+        self._done[outcome.address] = self._done.get(outcome.address, PortSet()) | ports
         self.pieces.append(
             Piece(
                 ports=ports,
@@ -63,7 +80,6 @@ class Errand:
                 rtt_ms=outcome.rtt_ms,
             )
         )
-        return len(ports)
 
     def finish(self) -> list[Piece]:
         """All pieces, those without an observation last."""
@@ -73,6 +89,31 @@ class Errand:
         if left:
             self.pieces.append(Piece(ports=left, view=self.view, address=self.check.address))
         return self.pieces
+
+
+def share(errands: Iterable[Errand]) -> tuple[list[Errand], list[Errand]]:
+    """The errands to run, in their order, and those that follow one of them: rows of a matrix may well ask for the same
+    ports (all of them, and some for a purpose), and each is tried once.
+    """
+    alike: dict[Hashable, list[Errand]] = {}
+    for errand in errands:
+        alike.setdefault(errand.kind, []).append(errand)
+    leaders: list[Errand] = []
+    followers: list[Errand] = []
+    for group in alike.values():
+        running: list[Errand] = []
+        # The largest first: the others then follow it.
+        for errand in sorted(group, key=lambda errand: -len(errand.ports)) if len(group) > 1 else group:
+            left = errand.ports
+            for leader in running:
+                if shared := left & leader.ports:
+                    followers.append(Errand(errand.check, shared, errand.view))
+                    leader.followers.append(followers[-1])
+                    left -= shared
+            if left:
+                running.append(errand if left == errand.ports else Errand(errand.check, left, errand.view))
+        leaders += running
+    return leaders, followers
 
 
 def _plausible(dialled: str, ordered: str) -> bool:

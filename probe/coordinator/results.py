@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probe.coordinator.alternatives import with_alternatives
 from probe.model import story
 from probe.model.judge import Judgement, Situation, judge
 from probe.model.observation import PortUse, Proof, Receipts
@@ -47,13 +48,13 @@ class Results:
         self._addresses = {name: frozenset(host.addresses) for name, host in hosts.items()}
         self._reached: dict[tuple[str, Transport], PortSet] = {}
 
-    def rows(self, checks: Iterable[Check], pieces: Mapping[str, list[Piece]]) -> Iterator[CheckResult]:
+    def rows(self, checks: Iterable[Check], pieces: Mapping[str, list[Piece]]) -> tuple[CheckResult, ...]:
         """In the plan's order, which is the inventory's by source."""
         wanted = list(checks)
         for check in wanted:
             self._note_reached(check, pieces.get(check.id, ()))
-        for check in wanted:
-            yield from self._check(check, pieces.get(check.id, []))
+        rows = tuple(row for check in wanted for row in self._check(check, pieces.get(check.id, [])))
+        return with_alternatives(rows, {check.id: check for check in wanted if check.alternatives})
 
     def _note_reached(self, check: Check, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -149,6 +150,9 @@ class Results:
             rtt_ms=group.rtt_ms,
             detail=story.detail(situation, judgement, self._trouble(check, judgement)),
             advice=story.advice(situation, judgement, ports),
+            application=check.application,
+            severity=check.severity,
+            instead=_others(situation),
         )
 
     def _trouble(self, check: Check, judgement: Judgement) -> str:
@@ -159,6 +163,13 @@ class Results:
             if problem is not None and problem[0] is judgement.cause:
                 return problem[1]
         return "not measured: the run was interrupted" if self._interrupted else ""
+
+
+def _others(situation: Situation) -> str:
+    """Why a part of a range that is used as needed may go unmeasured."""
+    if situation.check.shares_ports and situation.view.use is PortUse.OUTGOING:
+        return "a connection of the target's own held the port just then; the service would take another of the range"
+    return ""
 
 
 class _Group:

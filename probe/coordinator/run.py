@@ -19,7 +19,7 @@ import msgspec
 from probe import __version__
 from probe.coordinator.agents import Agents
 from probe.coordinator.link import AgentLost, AgentRefused
-from probe.coordinator.pieces import Errand, Piece
+from probe.coordinator.pieces import Errand, Piece, share
 from probe.coordinator.receipts import Ledger
 from probe.coordinator.targets import Views, Window, windows
 from probe.model.observation import PortUse
@@ -70,7 +70,7 @@ class Run:
         self._progress = progress
         self._id = os.urandom(8).hex()
         self._started = datetime.now(UTC)
-        self._hosts = plan.inventory.hosts
+        self._hosts = plan.hosts
         self._numbers = {name: number for number, name in enumerate(self._hosts, 1)}
         self._keys = {name: os.urandom(KEY_SIZE) for name in self._hosts}
         self._agents = Agents(self._hosts, self._id, terms.tls)
@@ -136,7 +136,10 @@ class Run:
         async with asyncio.TaskGroup() as group:
             for target, window in cut.items():
                 group.create_task(self._prepare(target, window, views[target], opened))
-        errands = {source: self._errands(source, cut, views) for source in self._checks}
+        shared = {source: share(self._errands(source, cut, views)) for source in self._checks}
+        errands = {source: leaders for source, (leaders, _) in shared.items()}
+        for _, followers in shared.values():
+            self._count(sum(len(errand.ports) for errand in followers), 0)
         try:
             visitors: dict[str, set[str]] = {}
             for source, tasks in errands.items():
@@ -150,8 +153,8 @@ class Run:
                 for target, number in opened.items():
                     group.create_task(self._close(target, number))
         finally:
-            for tasks in errands.values():
-                for errand in tasks:
+            for leaders, followers in shared.values():
+                for errand in (*leaders, *followers):
                     self._pieces.setdefault(errand.check.id, []).extend(errand.finish())
 
     @property
@@ -232,7 +235,7 @@ class Run:
             return False
         if self._terms.phase is Phase.PRE_INSTALL and check.expect is Expect.REACH:
             if use is PortUse.LISTENER:
-                return False
+                return check.shares_ports
             if use is PortUse.UNKNOWN:
                 return self._agents.agentless(check.target)
         return True
@@ -328,8 +331,7 @@ class Run:
             agentless=self._agents.agentless,
             interrupted=self.interrupted,
         )
-        rows = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)
-        checks = tuple(rows)
+        checks = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)
         run = RunInfo(
             id=self._id,
             started=self._started.isoformat(timespec="milliseconds"),
@@ -343,9 +345,10 @@ class Run:
         )
         return Report(
             run=run,
-            summary=summarise(checks),
+            summary=summarise(checks, len(self._plan.unchecked)),
             hosts=tuple(self._host(host) for host in self._hosts.values()),
             checks=checks,
+            not_checkable=self._plan.unchecked,
             notes=self._plan.notes,
         )
 
@@ -354,9 +357,10 @@ class Run:
             name=host.name,
             addresses=host.addresses,
             roles=self._plan.roles(host.name),
-            zone=host.zone,
+            zone=self._plan.zone(host.name),
             agent=self._agents.info(host.name),
             problem=self._agents.words(host.name),
+            external=host.external,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.ports import PortSet
-from probe.model.words import Expect, Listen, Need, Policy, Protocol, Transport
+from probe.model.words import Expect, Listen, Need, Policy, Protocol, Severity, Transport
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,7 +13,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` holds from run to run. `rule` names the row of the matrix (`flows[3]`) or, for what no flow allows,
     `policy.inside` or `policy.outside`; `also` are further rows that ask for the same. `policy` says what a deviation
-    is worth.
+    is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it. Of checks with the
+    same `alternatives` it is enough that one passes. `itself`: the host dials its own address.
     """
 
     id: str
@@ -37,8 +38,37 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/"
     status: tuple[int, ...] = ()
     cite: str = ""
+    application: str = ""
+    alternatives: str = ""
+    itself: bool = False
+    severity: Severity | None = None
+    remedy: str = ""
 
     @property
     def same_host(self) -> bool:
         """Checked for a listener, not for a firewall."""
-        return self.source == self.target
+        return self.source == self.target and not self.itself
+
+    @property
+    def shares_ports(self) -> bool:
+        """Whether others may listen on some of these ports: it takes those that it finds free."""
+        return self.listen is Listen.SOME
+
+
+class Unchecked(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the matrix, or a service of one, that is in force between hosts of the inventory and cannot be probed,
+    with the reason. `sources` and `targets` are roles or parties as the row has them, `protocol` and `ports` the
+    matrix's own words.
+    """
+
+    rule: str
+    matrix: str
+    service: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    protocol: str
+    ports: str
+    reason: str
+    need: Need = Need.REQUIRED
+    help: str = ""
+    cite: str = ""

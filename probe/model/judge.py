@@ -52,7 +52,7 @@ def judge(situation: Situation) -> Judgement:
     if situation.check.expect is Expect.BLOCK:
         return _block(situation)
     if situation.phase is Phase.PRE_INSTALL:
-        if situation.view.use is PortUse.LISTENER:
+        if situation.view.use is PortUse.LISTENER and not situation.check.shares_ports:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
             return _unknown(situation.target_problem or Cause.NO_AGENT)
@@ -94,7 +94,7 @@ def _same_host(situation: Situation) -> Judgement:
     match situation.view.use:
         case PortUse.STAND_IN:
             return Judgement(verdict=Verdict.PASS)
-        case PortUse.LISTENER if live:
+        case PortUse.LISTENER if live or situation.check.shares_ports:
             return Judgement(verdict=Verdict.PASS)
         case PortUse.LISTENER:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)

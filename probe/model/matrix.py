@@ -4,17 +4,28 @@ an inventory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from probe.model.words import Listen, Need, Policy, Protocol, Zone
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+from probe.model.conditions import Condition
+from probe.model.protocols import Spoken, spoken
+from probe.model.words import (
+    During,
+    Enough,
+    Expect,
+    Hosts,
+    Listen,
+    Need,
+    Policy,
+    Severity,
+    VariableType,
+    Zone,
+)
 
 EVERY_HOST = "every-host"
 OUTSIDE = "outside"
+ANY = "any"
+EVERYBODY = (EVERY_HOST, OUTSIDE, ANY)
+"""Words that stand for roles as the source of a flow."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,19 +37,30 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that the file leaves open. `default` None: it must be set."""
+    """A value that the file leaves open. `default` None: it has none unless it is set. `choices` go with the type of
+    that name.
+    """
 
     name: str
-    default: int | str | None = None
+    type: VariableType = VariableType.PORTS
+    default: int | str | bool | tuple[int | str, ...] | None = None
+    choices: tuple[str, ...] = ()
     help: str = ""
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """`every_host`: held by every inside host without being named in the inventory."""
+    """`every_host`: held by every inside host without being named in the inventory. `outside`: a party that is not part
+    of the instance; `networks` (CIDR, or `{variable}`) then say which hosts outside hold it untold. `includes` are
+    roles that its hosts hold too. `policy` is what something open on its hosts, and allowed by no flow, is worth.
+    """
 
     name: str
     every_host: bool = False
+    outside: bool = False
     aliases: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    policy: Policy | None = None
     help: str = ""
 
 
@@ -46,51 +68,69 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Something that listens.
 
     `port` is the text with its variables in braces (`{controller_port}`, `4150,4151`): it is worked out for each
-    target host. `status` are the HTTP statuses that count as healthy; empty means the default of `probe.model.judge`.
+    target host; empty where the protocol has no ports, or where `at` says them. `status` are the HTTP statuses that
+    count as healthy; empty means the default of `probe.model.judge`. `address` names the variable that says on which
+    address of its host it listens, empty for all. `at` is where it is reached if not at its hosts: `host:port`, or
+    `{variable}`; without `roles` it is nobody's of the inventory.
     """
 
     name: str
-    role: str
-    port: str
-    protocol: Protocol = Protocol.TCP
+    roles: tuple[str, ...] = ()
+    port: str = ""
+    protocols: tuple[str, ...] = ("tcp",)
     path: str = "/"
     status: tuple[int, ...] = ()
     listen: Listen = Listen.ALL
+    count: str = ""
     local: bool = False
+    address: str = ""
+    at: tuple[str, ...] = ()
+    when: Condition | None = None
+    unchecked: str = ""
+    severity: Severity | None = None
+    remedy: str = ""
     help: str = ""
     cite: str = ""
     matrix: str = ""
 
+    @property
+    def spoken(self) -> tuple[Spoken, ...]:
+        """Its protocols, once for each transport."""
+        return tuple(dict.fromkeys(way for word in self.protocols for way in spoken(word)))
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """`when:` of a flow. Exactly one field is set; `all_of` and `any_of` hold conditions in turn."""
 
-    role: str | None = None
-    negated: Condition | None = None
-    all_of: tuple[Condition, ...] | None = None
-    any_of: tuple[Condition, ...] | None = None
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pairs of hosts, by variables. `same`: both have a value, and the same. `different`: both have one, and
+    another. `names`: the source's value names the target. `named_by`: the target's names the source.
+    """
 
-    def holds(self, roles: AbstractSet[str]) -> bool:
-        """`roles`: the matrix's roles that at least one host of the inventory has."""
-        if self.role is not None:
-            return self.role in roles
-        if self.negated is not None:
-            return not self.negated.holds(roles)
-        if self.all_of is not None:
-            return all(part.holds(roles) for part in self.all_of)
-        return any(part.holds(roles) for part in self.any_of or ())
+    same: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    named_by: tuple[str, ...] = ()
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """Permission and need. `sources` are roles, `every-host` or `outside`; `services` are names of services; `rule`
-    is `flows[3]`.
+    """Permission and need, or with `expect` block their opposite. `sources` are roles or words of EVERYBODY; `services`
+    are names of services; `rule` is its id, or `flows[3]` where it has none. `between`: from each of the roles to the
+    hosts of the others, both ways.
     """
 
     rule: str
     sources: tuple[str, ...]
     services: tuple[str, ...]
+    between: bool = False
+    hosts: Hosts = Hosts.ANY
+    scope: Scope | None = None
+    enough: Enough = Enough.ALL
+    expect: Expect = Expect.REACH
     when: Condition | None = None
+    during: During | None = None
     need: Need = Need.REQUIRED
+    source_port: str = ""
+    unchecked: str = ""
+    severity: Severity | None = None
+    remedy: str = ""
     help: str = ""
     cite: str = ""
     matrix: str = ""
@@ -100,6 +140,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     requires: tuple[str, ...] = ()
     help: str = ""
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """What is worth a look in a row of a matrix, which is a service or the flow of a rule."""
+
+    message: str
+    matrix: str = ""
+    service: str = ""
+    rule: str = ""
+    hint: str = ""
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,3 +120,7 @@ class PortSet:
             if low <= high:
                 left.append((low, high))
         return PortSet(left)
+
+
+EPHEMERAL = PortSet([(32768, 60999)])
+"""Linux's default net.ipv4.ip_local_port_range, from which connections take their own ports."""

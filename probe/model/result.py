@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict, Zone
+from probe.model.check import Unchecked
+from probe.model.words import (
+    Cause,
+    Expect,
+    Need,
+    Phase,
+    Policy,
+    Protocol,
+    Severity,
+    State,
+    Transport,
+    Verdict,
+    Zone,
+)
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +40,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of ports of one check that had one outcome. `advice` is the sentence that says what to do; empty for a
-    pass.
+    """A run of ports of one check that had one outcome. `advice` is what to do, the matrix's own remedy first; empty
+    for a pass. `application` is the matrix's word for what is spoken where `protocol` does not say it. `instead` says
+    why nothing is lost although this failed, such as another way that the matrix says is enough: then it fails no run.
     """
 
     id: str
@@ -57,6 +71,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     rtt_ms: float | None = None
     detail: str = ""
     advice: str = ""
+    application: str = ""
+    severity: Severity | None = None
+    instead: str = ""
 
     @property
     def deviates(self) -> bool:
@@ -65,12 +82,14 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
             self.verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE)
             and self.policy is Policy.ENFORCE
             and self.need is Need.REQUIRED
+            and not self.instead
         )
 
     @property
     def unsettled(self) -> bool:
         """Whether this row moves the exit code to 6."""
-        return self.verdict is Verdict.INCONCLUSIVE and self.policy is Policy.ENFORCE and self.need is Need.REQUIRED
+        counts = self.policy is Policy.ENFORCE and self.need is Need.REQUIRED and not self.instead
+        return counts and self.verdict is Verdict.INCONCLUSIVE
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +99,9 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`agent` is None where none answered; `problem` then says why and what to do."""
+    """`agent` is None where none answered; `problem` then says why and what to do. `external`: not of the inventory, a
+    place that the matrix names.
+    """
 
     name: str
     addresses: tuple[str, ...]
@@ -88,6 +109,7 @@ class HostResult(msgspec.Struct, frozen=True, kw_only=True):
     zone: Zone = Zone.INSIDE
     agent: AgentInfo | None = None
     problem: str = ""
+    external: bool = False
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +131,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     outcome.
 
     `coverage` is the share of rows that were measured (1.0: nothing is inconclusive). `deviations` are the rows that
-    moved the exit code, `advice` the failing rows that did not.
+    moved the exit code, `advice` the failing rows that did not. `not_checkable` are rows of the matrix, not of hosts.
     """
 
     checks: int = 0
@@ -122,11 +144,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float = 0.0
     deviations: int = 0
     advice: int = 0
+    not_checkable: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a report may show. `notes` are sentences about the run as a whole (groups that no matrix knows,
-    hosts without an address).
+    """Everything a report may show. `not_checkable` is what the matrix asks for and cannot be probed. `notes` are
+    sentences about the run as a whole (groups that no matrix knows, hosts without an address).
     """
 
     schema: str = "portcheck.report/1"
@@ -134,10 +157,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     hosts: tuple[HostResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    not_checkable: tuple[Unchecked, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def summarise(checks: tuple[CheckResult, ...]) -> Summary:
+def summarise(checks: tuple[CheckResult, ...], not_checkable: int = 0) -> Summary:
     counts = dict.fromkeys(Verdict, 0)
     deviations = advice = 0
     for check in checks:
@@ -155,4 +179,5 @@ def summarise(checks: tuple[CheckResult, ...]) -> Summary:
         coverage=round(1 - counts[Verdict.INCONCLUSIVE] / len(checks), 4) if checks else 0.0,
         deviations=deviations,
         advice=advice,
+        not_checkable=not_checkable,
     )

@@ -287,4 +287,4 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
         where=where,
         what=f"{check.transport} {ports} from {check.source}{'' if sources == check.source else f' ({sources})'} to {check.target} ({check.address})",
     )
-    return printable(text)
+    return printable(f"{check.remedy} {text}" if check.remedy else text)

@@ -48,17 +48,76 @@ class Policy(StrEnum):
 
 
 class Need(StrEnum):
+    """Only `required` fails a run. `deprecated`: kept for old peers."""
+
     REQUIRED = "required"
     RECOMMENDED = "recommended"
     OPTIONAL = "optional"
+    DEPRECATED = "deprecated"
 
 
 class Listen(StrEnum):
-    """How many ports of a service have a listener once it runs."""
+    """What has a listener once a service runs: all of its ports, some of them, those of the active member of the role
+    alone, one that ends after its first connection, none.
+    """
 
     ALL = "all"
     SOME = "some"
+    ACTIVE = "active"
+    ONCE = "once"
     NONE = "none"
+
+
+class Hosts(StrEnum):
+    """Which pairs of hosts a flow is about: any, each and every other, each and itself."""
+
+    ANY = "any"
+    OTHER = "other"
+    SAME = "same"
+
+
+class Enough(StrEnum):
+    """How many of a flow's ways must be free for one source; `first`: the first that works is used."""
+
+    ALL = "all"
+    ONE = "one"
+    FIRST = "first"
+
+
+class During(StrEnum):
+    """What a way is needed for, if it is not needed for good."""
+
+    INSTALLATION = "installation"
+    JOINING = "joining"
+    TRANSFER = "transfer"
+    UPGRADE = "upgrade"
+
+
+class Severity(StrEnum):
+    """How bad a deviation is, in the words of whoever wrote the matrix; the worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class VariableType(StrEnum):
+    PORT = "port"
+    PORTS = "ports"
+    COUNT = "count"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    TEXT = "text"
+    NAMES = "names"
+    ADDRESSES = "addresses"
+    ENDPOINTS = "endpoints"
+
+
+class Family(StrEnum):
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
 
 
 class State(StrEnum):

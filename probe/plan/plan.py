@@ -5,27 +5,30 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from hashlib import blake2s
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from probe.errors import UserError
-from probe.model.check import Check
-from probe.model.expand import VariableError, ports_of
-from probe.model.inventory import Host
-from probe.model.matrix import EVERY_HOST, OUTSIDE, Service
-from probe.model.ports import PortError, PortSet
-from probe.model.words import Expect, Need, Policy, Protocol, Transport, Zone
-from probe.plan.roles import main_role, require_known_roles, require_profile, roles_of, unknown_groups
+from probe.model.check import Check, Unchecked
+from probe.model.ports import PortSet
+from probe.model.words import Expect, Phase, Policy, Zone
+from probe.plan.making import block_check, reach_check, unchecked_row
+from probe.plan.parties import EXTERNAL, Gathering, Offer, Party
+from probe.plan.roles import require_known_roles, require_profile, unknown_groups
+from probe.plan.rules import Rule, in_force, leading_from, pairs
+from probe.plan.settings import Setting, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from probe.model.inventory import Inventory
-    from probe.model.matrix import Flow, Matrix
+    from probe.model.inventory import Host, Inventory
+    from probe.model.matrix import Matrix
+    from probe.model.words import Transport
 
-_NEEDS = list(Need)
+_STRICTEST = [Policy.ENFORCE, Policy.ADVISE, Policy.IGNORE]
+_Place = tuple[str, "Transport"]
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,24 +38,14 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, str] = {}
     profile: str = ""
     strict: bool = False
+    phase: Phase = Phase.AUTO
     only: Callable[[Check], bool] | None = None
-
-
-class _Party(msgspec.Struct, frozen=True):
-    """A host as the plan sees it. `names` are what flows may call it as a source; `services` what it offers, with
-    their ports on this host.
-    """
-
-    host: Host
-    roles: tuple[str, ...]
-    role: str
-    names: frozenset[str]
-    services: tuple[tuple[Service, PortSet], ...]
 
 
 class Plan:
     """`checks(source)` yields what one host has to find out. `notes` are sentences about what of the inventory is not
-    understood.
+    understood. `parties` are the hosts and the endpoints outside the inventory, `present` the roles that some host has,
+    `rules` the flows in force.
     """
 
     def __init__(self, matrix: Matrix, inventory: Inventory, wishes: Wishes) -> None:
@@ -67,17 +60,30 @@ class Plan:
                 f"--set {min(unknown)}: {' or '.join(matrix.names)} has no such variable (there is: {known})"
             )
         require_known_roles(matrix, inventory)
-        self._parties = {name: self._party(host) for name, host in inventory.hosts.items()}
-        present = {role for party in self._parties.values() for role in party.roles}
+        gathering = Gathering(matrix, inventory, wishes.values, wishes.phase)
+        self._parties = gathering.parties
+        self.parties = tuple(gathering.parties.values())
+        self.present = gathering.present
+        carried = {address for host in inventory.hosts.values() for address in host.addresses}
+        self._fronts = [party for party in self.parties if party.endpoint and carried & set(party.host.addresses)]
         if wishes.profile:
-            require_profile(matrix, wishes.profile, present)
-        self._flows = [flow for flow in matrix.flows if flow.when is None or flow.when.holds(present)]
+            require_profile(matrix, wishes.profile, self.present)
+        self.rules = in_force(matrix, wishes.phase, self.present)
         self.notes = (*unknown_groups(matrix, inventory), *_agentless(inventory))
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Every host that can try something: those without an agent on purpose are targets only."""
         return tuple(name for name, party in self._parties.items() if not _has_no_agent(party.host))
+
+    @cached_property
+    def hosts(self) -> dict[str, Host]:
+        """By name: those of the inventory, and the endpoints outside it that can be asked."""
+        return {
+            name: party.host
+            for name, party in self._parties.items()
+            if not party.endpoint or not all(offer.reason for offer in party.offers)
+        }
 
     def role(self, host: str) -> str:
         """The role that stands for this host."""
@@ -86,17 +92,43 @@ class Plan:
     def roles(self, host: str) -> tuple[str, ...]:
         """All its roles in the matrix's own names, or the inventory's groups where the matrix knows none of them."""
         party = self._parties[host]
-        return party.roles or party.host.roles
+        return party.ordered or party.host.roles or ((EXTERNAL,) if party.endpoint else ())
+
+    def zone(self, host: str) -> Zone:
+        return self._parties[host].zone
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The variables of the matrix as the hosts of the inventory have them."""
+        return settings(self.matrix, self.parties)
+
+    @cached_property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """What the matrix asks for between these hosts, and cannot be probed."""
+        found: dict[Unchecked, None] = {}
+        for rule in self.rules:
+            services = set(rule.flow.services)
+            offers = (offer for party in self.parties for offer in party.offers)
+            if not rule.reason and not any(
+                offer.service.name in services and (offer.reason or rule.may_be_unsure(offer)) for offer in offers
+            ):
+                continue
+            for source, target, offer in pairs(rule, self.parties, self.present):
+                if reason := rule.reason or offer.reason or rule.unsure(source, target, offer, self.present):
+                    found.setdefault(unchecked_row(rule.flow, target, offer, reason))
+        return tuple(found)
 
     def checks(self, source: str) -> Iterator[Check]:
-        """In a seeded order that goes round the targets, so that no target gets all its visitors at once."""
+        """In a seeded order that goes round the targets, so that no target gets all its visitors at once. Raises
+        UserError where one row wants what another forbids.
+        """
         seeded = random.Random(f"{self._wishes.seed}/{source}")
-        targets = list(self._parties.values())
+        targets = list(self.parties)
         seeded.shuffle(targets)
         here = self._parties[source]
-        allowed = self._flows_from(here)
+        rules = leading_from(self.rules, here)
         only = self._wishes.only
-        queue = deque(self._pair(here, target, allowed) for target in targets)
+        fronts = self._allowed_at_fronts(here, rules)
+        queue = deque(self._pair(here, target, rules, fronts) for target in targets)
         while queue:
             rest = queue.popleft()
             check = next(rest, None)
@@ -110,117 +142,89 @@ class Plan:
         for source in self.sources:
             yield from self.checks(source)
 
-    def _party(self, host: Host) -> _Party:
-        roles = roles_of(self.matrix, host)
-        names = set(roles)
-        names.add(EVERY_HOST if host.zone is Zone.INSIDE else OUTSIDE)
-        values = self._values(host)
-        offered = tuple(
-            (service, _ports(service, values, host))
-            for service in self.matrix.services.values()
-            if service.role in roles
-        )
-        return _Party(host, roles, main_role(self.matrix, roles, host), frozenset(names), offered)
-
-    def _values(self, host: Host) -> Mapping[str, object]:
-        """--set over the inventory over the default."""
-        values: dict[str, object] = {name: variable.default for name, variable in self.matrix.variables.items()}
-        values.update((name, host.vars[name]) for name in values if name in host.vars)
-        values.update(self._wishes.values)
-        return values
-
-    def _flows_from(self, source: _Party) -> dict[str, list[Flow]]:
-        """The flows that hold for this source, by service."""
-        found: dict[str, list[Flow]] = {}
-        for flow in self._flows:
-            if not source.names.isdisjoint(flow.sources):
-                for service in flow.services:
-                    found.setdefault(service, []).append(flow)
+    def _allowed_at_fronts(self, source: Party, rules: dict[str, list[Rule]]) -> dict[_Place, PortSet]:
+        """What rows let this source reach at endpoints that are addresses of hosts: nor is it forbidden there."""
+        found: dict[_Place, PortSet] = {}
+        for front in self._fronts:
+            for offer in front.offers:
+                wanted = (rule for rule in rules.get(offer.service.name, ()) if rule.flow.expect is Expect.REACH)
+                if any(rule.is_about(source, front, offer, self.present) for rule in wanted):
+                    _add(found, (front.host.addresses[0], offer.transport), offer.ports)
         return found
 
-    def _pair(self, source: _Party, target: _Party, allowed: dict[str, list[Flow]]) -> Iterator[Check]:
-        open_ports = {transport: PortSet() for transport in Transport}
-        for service, ports in target.services:
-            flows = allowed.get(service.name)
-            if flows:
-                transport = service.protocol.transport
-                open_ports[transport] |= ports
-                if not service.local or source is target:
-                    for address in target.host.addresses:
-                        yield self._reach(source, target, address, service, ports, flows)
+    def _pair(
+        self, source: Party, target: Party, rules: dict[str, list[Rule]], fronts: dict[_Place, PortSet]
+    ) -> Iterator[Check]:
+        """First what must be reached, then what must not by a row of its own, then what no row allows."""
+        allowed = {} if target.endpoint else dict(fronts)
+        claimed = dict(allowed)
+        forbidden: list[tuple[Offer, str, list[Rule]]] = []
+        for offer in target.offers:
+            about = [
+                rule for rule in rules.get(offer.service.name, ()) if rule.is_about(source, target, offer, self.present)
+            ]
+            for address in offer.addresses if about else ():
+                place = (address, offer.transport)
+                sure = {rule: rule.is_about_address(source, target, address, self.present) for rule in about}
+                reach = [rule for rule in about if sure[rule] and rule.flow.expect is Expect.REACH]
+                block = [rule for rule in about if sure[rule] and rule.flow.expect is Expect.BLOCK]
+                if reach or None in sure.values():
+                    _add(claimed, place, offer.ports)
+                if reach:
+                    _add(allowed, place, offer.ports)
+                    asked = [rule for rule in reach if not rule.reason]
+                    if asked and not offer.reason:
+                        yield reach_check(source, target, address, offer, asked)
+                if block and not offer.reason:
+                    forbidden.append((offer, address, block))
         if source is target:
             return
-        policy = self._policy(source)
-        if policy is Policy.IGNORE:
-            return
-        claimed = dict(open_ports)
-        for service, ports in target.services:
-            transport = service.protocol.transport
-            forbidden = ports - claimed[transport]
-            claimed[transport] |= ports
-            if forbidden:
-                for address in target.host.addresses:
-                    yield self._block(source, target, address, service, forbidden, policy)
+        for offer, address, block in forbidden:
+            place = (address, offer.transport)
+            if both := offer.ports & allowed.get(place, PortSet()):
+                raise _contradiction(source, target, offer, both, block[0])
+            asked = [rule for rule in block if not rule.reason]
+            _add(claimed, place, offer.ports)
+            if asked:
+                yield block_check(source, target, address, offer, offer.ports, asked, Policy.ENFORCE)
+        yield from self._unclaimed(source, target, claimed)
 
-    def _policy(self, source: _Party) -> Policy:
-        zone = source.host.zone
-        policy = self.matrix.policy.get(zone, Policy.ENFORCE if zone is Zone.OUTSIDE else Policy.ADVISE)
+    def _unclaimed(self, source: Party, target: Party, claimed: dict[_Place, PortSet]) -> Iterator[Check]:
+        if target.endpoint:
+            return
+        policy = self._policy(source, target)
+        for offer in target.offers:
+            # What is for loopback alone must not be open elsewhere, whatever the policy says of the rest.
+            worth = Policy.ENFORCE if offer.service.local else policy
+            if offer.reason or worth is Policy.IGNORE:
+                continue
+            for address in target.host.addresses if offer.service.local else offer.addresses:
+                place = (address, offer.transport)
+                before = claimed.get(place)
+                forbidden = offer.ports if before is None else offer.ports - before
+                claimed[place] = offer.ports if before is None else before | offer.ports
+                if forbidden:
+                    yield block_check(source, target, address, offer, forbidden, (), worth)
+
+    def _policy(self, source: Party, target: Party) -> Policy:
+        """The strictest that its roles say of the target, else what the source's zone says."""
+        own = [policy for role in target.ordered if (policy := self.matrix.roles[role].policy) is not None]
+        zone = self.matrix.policy.get(source.zone, Policy.ENFORCE if source.zone is Zone.OUTSIDE else Policy.ADVISE)
+        policy = min(own, key=_STRICTEST.index) if own else zone
         return Policy.ENFORCE if self._wishes.strict and policy is not Policy.IGNORE else policy
 
-    def _reach(
-        self, source: _Party, target: _Party, address: str, service: Service, ports: PortSet, flows: list[Flow]
-    ) -> Check:
-        first = min(flows, key=lambda flow: _NEEDS.index(flow.need))
-        role = next((name for name in first.sources if name in source.names and name in source.roles), source.role)
-        return Check(
-            id=_identity(
-                first.matrix, first.rule, source, target, address, service.protocol.transport, ports, service.name
-            ),
-            source=source.host.name,
-            source_role=role,
-            target=target.host.name,
-            target_role=service.role,
-            address=address,
-            transport=service.protocol.transport,
-            ports=ports,
-            protocol=service.protocol,
-            service=service.name,
-            matrix=first.matrix,
-            rule=first.rule,
-            also=tuple(flow.rule for flow in flows if flow is not first),
-            expect=Expect.REACH,
-            policy=Policy.ENFORCE,
-            need=first.need,
-            listen=service.listen,
-            local=service.local,
-            path=service.path,
-            status=service.status,
-            cite=first.cite or service.cite,
-        )
 
-    def _block(
-        self, source: _Party, target: _Party, address: str, service: Service, ports: PortSet, policy: Policy
-    ) -> Check:
-        transport = service.protocol.transport
-        rule = f"policy.{source.host.zone}"
-        return Check(
-            id=_identity(service.matrix, rule, source, target, address, transport, ports, service.name),
-            source=source.host.name,
-            source_role=source.role,
-            target=target.host.name,
-            target_role=service.role,
-            address=address,
-            transport=transport,
-            ports=ports,
-            protocol=Protocol.UDP if transport is Transport.UDP else Protocol.TCP,
-            service=service.name,
-            matrix=service.matrix,
-            rule=rule,
-            expect=Expect.BLOCK,
-            local=service.local,
-            policy=policy,
-            cite=service.cite,
-        )
+def _add(places: dict[_Place, PortSet], place: _Place, ports: PortSet) -> None:
+    before = places.get(place)
+    places[place] = ports if before is None else before | ports
+
+
+def _contradiction(source: Party, target: Party, offer: Offer, ports: PortSet, block: Rule) -> UserError:
+    return UserError(
+        f"{block.flow.rule} forbids {source.host.name} to reach {offer.service.name} on {target.host.name} "
+        f"({offer.transport} {ports}), and another row wants it reached\n"
+        "  hint: narrow one of them with when, hosts or scope, or switch it off under overrides"
+    )
 
 
 def _has_no_agent(host: Host) -> bool:
@@ -230,28 +234,3 @@ def _has_no_agent(host: Host) -> bool:
 def _agentless(inventory: Inventory) -> list[str]:
     names = [name for name, host in inventory.hosts.items() if _has_no_agent(host)]
     return [f"{', '.join(names)}: no agent (portcheck_agent=none), so checked as a target only"] if names else []
-
-
-def _ports(service: Service, values: Mapping[str, object], host: Host) -> PortSet:
-    try:
-        return ports_of(service, values)
-    except VariableError as error:
-        hint = f"set it with --set {error.variable}=VALUE or in the inventory"
-        raise UserError(f"service {service.name!r} on host {host.name!r}: {error}\n  hint: {hint}") from None
-    except PortError as error:
-        raise UserError(f"service {service.name!r} on host {host.name!r}: {error}") from None
-
-
-def _identity(
-    matrix: str,
-    rule: str,
-    source: _Party,
-    target: _Party,
-    address: str,
-    transport: Transport,
-    ports: PortSet,
-    service: str,
-) -> str:
-    """The same from run to run, so that baselines, waivers and JUnit names hold."""
-    parts = (matrix, rule, source.host.name, target.host.name, address, transport.value, str(ports), service)
-    return blake2s("\0".join(parts).encode(), digest_size=8).hexdigest()

@@ -3,28 +3,66 @@
 from __future__ import annotations
 
 import difflib
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from probe.errors import UserError
 from probe.model.words import Zone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
     from probe.model.inventory import Host, Inventory
     from probe.model.matrix import Matrix
 
 
-def roles_of(matrix: Matrix, host: Host) -> tuple[str, ...]:
-    """The roles of one host in the matrix's own names and order, those of every host included."""
+def roles_of(matrix: Matrix, host: Host, networks: Mapping[str, tuple[str, ...]] | None = None) -> tuple[str, ...]:
+    """The roles of one host in the matrix's own names and order, those of every host and those that others include
+    among them. `networks`: for roles outside, the networks whose hosts hold them untold.
+    """
     named = {role.name for group in host.roles if (role := matrix.role_named(group)) is not None}
-    everywhere = host.zone is Zone.INSIDE
-    return tuple(name for name, role in matrix.roles.items() if name in named or (role.every_host and everywhere))
+    _include(matrix, named)
+    if zone_of(matrix, host, named) is Zone.OUTSIDE:
+        for party, nets in (networks or {}).items():
+            if any(inside(address, nets) for address in host.addresses):
+                named.add(party)
+        _include(matrix, named)
+    else:
+        named.update(name for name, role in matrix.roles.items() if role.every_host)
+        _include(matrix, named)
+    return tuple(name for name in matrix.roles if name in named)
 
 
-def main_role(matrix: Matrix, roles: tuple[str, ...], host: Host) -> str:
+def zone_of(matrix: Matrix, host: Host, roles: Iterable[str]) -> Zone:
+    """Outside if the inventory says so, or if all that the host is there for is outside."""
+    own = [matrix.roles[role] for role in roles if not matrix.roles[role].every_host]
+    return Zone.OUTSIDE if own and all(role.outside for role in own) else host.zone
+
+
+def inside(address: str, networks: Iterable[str]) -> bool:
+    """Whether a literal address lies in one of the networks. A name lies in none."""
+    try:
+        literal = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return any(literal in ip_network(network, strict=False) for network in networks)
+
+
+def _include(matrix: Matrix, roles: set[str]) -> None:
+    fresh = list(roles)
+    while fresh:
+        for name in matrix.roles[fresh.pop()].includes:
+            if name in matrix.roles and name not in roles:
+                roles.add(name)
+                fresh.append(name)
+
+
+def main_role(matrix: Matrix, roles: tuple[str, ...], zone: Zone) -> str:
     """The one role that stands for the host in an overview: the first that not every host has."""
-    if host.zone is Zone.OUTSIDE:
-        return Zone.OUTSIDE.value
     own = [name for name in roles if not matrix.roles[name].every_host]
+    if zone is Zone.OUTSIDE:
+        return (own or [Zone.OUTSIDE.value])[0]
     return (own or list(roles) or ["no role"])[0]
 
 
@@ -69,7 +107,7 @@ def require_known_roles(matrix: Matrix, inventory: Inventory) -> None:
         raise UserError("\n".join(problems[:100]))
 
 
-def require_profile(matrix: Matrix, name: str, present: set[str]) -> None:
+def require_profile(matrix: Matrix, name: str, present: AbstractSet[str]) -> None:
     """Raises UserError for a profile that is unknown or whose roles the inventory does not have."""
     profile = matrix.profiles.get(name)
     if profile is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from probe.model.words import Phase, Verdict
+from probe.report import unchecked
+from probe.report.findings import Weight, weight
 from probe.report.text import count
 
 if TYPE_CHECKING:
@@ -36,7 +39,14 @@ def answer(report: Report) -> Answer:
 
 
 def headline(report: Report) -> str:
-    """One line, without the run's particulars: `9 deviations in 312 checks, 2 inconclusive`."""
+    """One line, without the run's particulars: `9 deviations in 312 checks, 2 inconclusive`. Whatever it says, it does
+    not hide what could not be checked at all.
+    """
+    beyond = f", {unchecked.total(report.not_checkable)}" if report.checks and report.not_checkable else ""
+    return _outcome(report) + beyond
+
+
+def _outcome(report: Report) -> str:
     numbers = report.summary
     checks = count(numbers.checks, "check")
     left = f", {numbers.inconclusive:,} inconclusive" if numbers.inconclusive else ""
@@ -44,7 +54,7 @@ def headline(report: Report) -> str:
         case Answer.INTERRUPTED:
             return f"interrupted: {checks} so far, {count(numbers.deviations, 'deviation')}{left}"
         case Answer.NOTHING:
-            return "nothing to check: no rule of the matrix applies to these hosts"
+            return f"nothing to check: {_nothing(report)}"
         case Answer.DEVIATIONS:
             return f"{count(numbers.deviations, 'deviation')} in {checks}{left}"
         case Answer.INCONCLUSIVE:
@@ -55,6 +65,12 @@ def headline(report: Report) -> str:
 
 def verdict_sentence(report: Report) -> tuple[str, str]:
     """The answer for a person who waits for it, and its numbers: ("Yes, you may install.", "312 checks pass.")."""
+    said, numbers = _verdict(report)
+    beyond = f" {unchecked.total(report.not_checkable)}." if report.checks and report.not_checkable else ""
+    return said, numbers + beyond
+
+
+def _verdict(report: Report) -> tuple[str, str]:
     numbers = report.summary
     installing = report.run.phase is Phase.PRE_INSTALL
     match answer(report):
@@ -62,7 +78,7 @@ def verdict_sentence(report: Report) -> tuple[str, str]:
             measured = f"{count(numbers.checks, 'check')} made, {numbers.deviations:,} of them deviate"
             return "Not known: the run was interrupted.", f"This report is partial: {measured}."
         case Answer.NOTHING:
-            return "Not known: there was nothing to check.", "No rule of the matrix applies to these hosts."
+            return "Not known: there was nothing to check.", f"{_capitalised(_nothing(report))}."
         case Answer.DEVIATIONS:
             verb = "deviates" if numbers.deviations == 1 else "deviate"
             left = f" {numbers.inconclusive:,} could not be measured." if numbers.inconclusive else ""
@@ -70,11 +86,18 @@ def verdict_sentence(report: Report) -> tuple[str, str]:
             return said, f"{numbers.deviations:,} of {count(numbers.checks, 'check')} {verb}.{left}"
         case Answer.INCONCLUSIVE:
             said = "Not known yet whether you may install." if installing else "Not known whether the network conforms."
-            return said, _unmeasured(report).capitalize() + "."
+            return said, f"{_capitalised(_unmeasured(report))}."
         case Answer.CONFORMS:
-            said = "Yes, you may install." if installing else "Yes, the network conforms."
+            said = "Yes, you may install" if installing else "Yes, the network conforms"
+            limit = ", as far as it can be checked" if report.not_checkable else ""
             every = "All " if numbers.passed == numbers.checks > 1 else ""
-            return said, f"{every}{_conforming(report)}."
+            return f"{said}{limit}.", f"{every}{_conforming(report)}."
+
+
+def _nothing(report: Report) -> str:
+    if report.not_checkable:
+        return unchecked.because(report.not_checkable)
+    return "no rule of the matrix applies to these hosts"
 
 
 def _measured(report: Report) -> bool:
@@ -96,9 +119,14 @@ def _conforming(report: Report) -> str:
     numbers = report.summary
     if numbers.passed == numbers.checks:
         return f"{count(numbers.checks, 'check')} pass" + ("es" if numbers.checks == 1 else "")
-    # What is inconclusive here counts as advice too: it was not required.
-    advice = numbers.advice - numbers.inconclusive
+    weights = Counter(weight(check) for check in report.checks)
     parts = [f"{numbers.passed:,} of {count(numbers.checks, 'check')} pass"]
-    parts += [f"{advice:,} with advice"] if advice > 0 else []
-    parts += [f"{numbers.inconclusive:,} not required and not measured"] if numbers.inconclusive else []
+    parts += [f"{weights[Weight.ADVICE]:,} with advice"] if weights[Weight.ADVICE] else []
+    unknown = weights[Weight.INCONCLUSIVE]
+    parts += [f"{unknown:,} not required and not measured"] if unknown else []
     return ", ".join(parts)
+
+
+def _capitalised(text: str) -> str:
+    """With a capital first, and the rest as it is: names and words of the trade are in it."""
+    return text[:1].upper() + text[1:]

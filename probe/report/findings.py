@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.model.result import CheckResult
-from probe.model.words import Cause, Verdict
+from probe.model.words import Cause, Severity, Verdict, Zone
 from probe.report.text import folded, listed, name
 
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 # One silent agent takes part in every service: telling it by service would be the same news forty times.
 _ABOUT_A_HOST = frozenset({Cause.NO_AGENT, Cause.AGENT_LOST})
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
+# Where the matrix says nothing, it is neither played up nor down.
+_GRAVITY: dict[Severity | None, int] = {
+    severity: place
+    for place, severity in enumerate(
+        (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, None, Severity.LOW, Severity.INFO)
+    )
+}
+_UNCLAIMED = frozenset(f"policy.{zone}" for zone in Zone)
 
 
 class Weight(IntEnum):
@@ -34,11 +42,19 @@ class Weight(IntEnum):
 
 
 def weight(check: CheckResult) -> Weight:
+    """A row that another stands in for is advice, whatever became of it: nobody has to wait for it."""
     if check.deviates:
         return Weight.DEVIATION
+    if check.instead:
+        return Weight.ADVICE
     if check.verdict is Verdict.INCONCLUSIVE:
         return Weight.INCONCLUSIVE
     return Weight.PASS if check.verdict is Verdict.PASS else Weight.ADVICE
+
+
+def unclaimed(check: CheckResult) -> bool:
+    """Whether it must be blocked because no row of the matrix allows it, rather than because one forbids it."""
+    return check.rule in _UNCLAIMED
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -52,7 +68,9 @@ class Sight(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Rows of one weight, verdict, cause, expectation and target service; `sights` has the most frequent first."""
+    """Rows of one weight, severity, verdict, cause, expectation and target service; `sights` has the most frequent
+    first.
+    """
 
     weight: Weight
     members: tuple[CheckResult, ...]
@@ -68,13 +86,19 @@ class Finding(msgspec.Struct, frozen=True):
         return self.example.cause in _ABOUT_A_HOST
 
     @property
+    def severity(self) -> Severity | None:
+        """What the matrix says of its service; None also where no service is to blame."""
+        return None if self.about_hosts else self.example.severity
+
+    @property
     def side_note(self) -> bool:
         """An exposure that policy only advises on: summarised, not told one by one."""
-        return self.example.verdict is Verdict.EXPOSED and self.weight is Weight.ADVICE
+        one = self.example
+        return one.verdict is Verdict.EXPOSED and self.weight is Weight.ADVICE and unclaimed(one)
 
 
 def findings(report: Report) -> tuple[Finding, ...]:
-    """Everything that is no pass, worst first, the largest group first among equals."""
+    """Everything that is no pass, worst first: by weight, then severity; the largest group first among equals."""
     groups: defaultdict[object, list[CheckResult]] = defaultdict(list)
     for check in report.checks:
         worth = weight(check)
@@ -82,7 +106,9 @@ def findings(report: Report) -> tuple[Finding, ...]:
             continue
         what: object = ()
         if check.cause not in _ABOUT_A_HOST:
-            what = (check.expect, check.matrix, check.target_role, check.service, check.transport)
+            service = (check.matrix, check.target_role, check.service)
+            spoken = (check.transport, check.protocol, check.application)
+            what = (check.expect, check.need, check.severity, unclaimed(check), bool(check.instead), service, spoken)
         groups[(worth, check.verdict, check.cause, what)].append(check)
     made = [Finding(weight(members[0]), tuple(members), _sights(members)) for members in groups.values()]
     return tuple(sorted(made, key=_rank))
@@ -90,7 +116,9 @@ def findings(report: Report) -> tuple[Finding, ...]:
 
 def _rank(finding: Finding) -> tuple[object, ...]:
     one = finding.example
-    return (-finding.weight, _ORDER[one.verdict], one.cause or "", -len(finding.members), one.target_role, one.service)
+    gravity = _GRAVITY[finding.severity]
+    kind = (_ORDER[one.verdict], one.cause or "", -len(finding.members))
+    return (-finding.weight, gravity, *kind, one.target_role, one.service)
 
 
 _WORD, _DIGITS = re.compile(r"[^\s,;()]+"), re.compile(r"\d+")
@@ -101,7 +129,8 @@ def _sights(members: Iterable[CheckResult]) -> tuple[Sight, ...]:
     groups: defaultdict[object, list[CheckResult]] = defaultdict(list)
     for check in members:
         told = "\0".join((check.detail, check.advice, *(f"{piece.at} {piece.what}" for piece in check.evidence)))
-        groups[(check.state, check.where, _essence(told, {check.source, check.target, check.address}))].append(check)
+        essence = _essence(told, {check.source, check.target, check.address})
+        groups[(check.state, check.where, check.instead, essence)].append(check)
     return tuple(Sight(tuple(group)) for group in sorted(groups.values(), key=len, reverse=True))
 
 
@@ -126,7 +155,11 @@ class Ways(msgspec.Struct, frozen=True):
     def text(self, limit: int = 8) -> str:
         """`svc-[1:2] → db-1 (10.0.0.8) tcp 5432`; addresses only where they are few."""
         few = len(self.targets) <= 2
-        named = [f"{name(target)} ({name(address)})" for target, address in self.targets]
+        # A party outside the inventory has no name but its address.
+        named = [
+            name(target) if target == address else f"{name(target)} ({name(address)})"
+            for target, address in self.targets
+        ]
         targets = ", ".join(named) if few else listed(folded(target for target, _ in self.targets), limit)
         sources = listed(folded(self.sources), limit)
         way = f"{sources} → {targets}" if sources else f"{targets} to itself"
@@ -157,3 +190,8 @@ def overview(report: Report) -> dict[tuple[str, str], dict[Weight, int]]:
 def failed_hosts(report: Report) -> tuple[tuple[str, str], ...]:
     """Names of hosts whose agent failed, and the problem."""
     return tuple((host.name, host.problem) for host in report.hosts if host.problem)
+
+
+def agents_wanted(report: Report) -> int:
+    """How many hosts should have had an agent: not those without one on purpose, nor parties outside the inventory."""
+    return sum(host.agent is not None or bool(host.problem) for host in report.hosts)

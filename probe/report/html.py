@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from probe.model.result import CheckResult
 from probe.model.words import Expect, Verdict
-from probe.report import wording
+from probe.report import unchecked, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.findings import Finding, Weight, findings, overview, ways, weight
 from probe.report.text import count, listed, name, percent, shorten
@@ -24,10 +24,12 @@ from probe.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from probe.model.check import Unchecked
     from probe.model.result import Report
 
 LONGEST = 500  # characters of any one value
 _MOST_SIGHTS = 12
+_MOST_UNCHECKED = 500
 _ROLE = 28  # characters of a role's name in the map
 _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
 
@@ -68,6 +70,7 @@ def render(report: Report) -> bytes:
             ],
             sources=_sources(report.checks),
             facts=_facts(report),
+            gaps=_gaps(report),
             most_sights=_MOST_SIGHTS,
             lost=sum(1 for host in report.hosts if host.problem),
         )
@@ -85,7 +88,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"wording": wording, "ways": ways, "count": count, "listed": listed, "percent": percent}
+    environment.globals |= {"wording": wording, "unchecked": unchecked}
+    environment.globals |= {"ways": ways, "count": count, "listed": listed, "percent": percent}
     return environment
 
 
@@ -120,6 +124,12 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Run", run.id),
         ("Report format", report.schema),
     ]
+
+
+def _gaps(report: Report) -> list[Unchecked]:
+    """What cannot be checked, what has the same reason together."""
+    rows = [row for group in unchecked.by_reason(report.not_checkable).values() for row in group]
+    return rows[:_MOST_UNCHECKED]
 
 
 class Section(msgspec.Struct, frozen=True):

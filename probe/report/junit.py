@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from probe.model.ports import PortError, PortSet
 from probe.model.words import Verdict
-from probe.report import wording
+from probe.report import unchecked, wording
 from probe.report.answer import Answer, answer, headline
 from probe.report.findings import weight
 from probe.report.text import name, sentence
@@ -18,6 +18,7 @@ from probe.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from probe.model.check import Unchecked
     from probe.model.result import CheckResult, Report
 
 _LONGEST = 4000
@@ -25,10 +26,14 @@ _NAME = 255  # a host name's greatest length: two names cut to the same text wou
 
 
 def render(report: Report) -> bytes:
-    """UTF-8 XML: a suite for each matrix, a case for each planned check. Of several outcomes the worst counts."""
+    """UTF-8 XML: a suite for each matrix, a case for each planned check, and a skipped one for what cannot be checked.
+    Of several outcomes the worst counts.
+    """
     suites: defaultdict[str, list[ET.Element]] = defaultdict(list)
     for rows in _planned(report.checks):
         suites[rows[0].matrix].append(_case(rows, several_addresses=len({row.address for row in rows}) > 1))
+    for named, gaps in _alike(report.not_checkable).items():
+        suites[gaps[0].matrix].append(_skipped(named, gaps))
     run = _run_case(report)
     if run is not None:
         suites["run"].append(run)
@@ -64,6 +69,9 @@ def _case(rows: Sequence[CheckResult], *, several_addresses: bool) -> ET.Element
     case = ET.Element(
         "testcase", {"classname": _text(f"portcheck.{place}"), "name": _text(named), "time": f"{spent:.3f}"}
     )
+    if worst.severity:
+        properties = ET.SubElement(case, "properties")
+        ET.SubElement(properties, "property", {"name": "severity", "value": worst.severity})
     told = [row for row in rows if row.verdict is not Verdict.PASS]
     if not told:
         return case
@@ -80,6 +88,23 @@ def _case(rows: Sequence[CheckResult], *, several_addresses: bool) -> ET.Element
 
 def _add(case: ET.Element, tag: str, kind: str, message: str, body: str) -> None:
     ET.SubElement(case, tag, {"type": _text(kind), "message": _text(message)}).text = _text(body)
+
+
+def _alike(rows: Iterable[Unchecked]) -> dict[tuple[str, str], list[Unchecked]]:
+    """By class and name of their test: hosts may have reasons of their own, and a test has one name."""
+    groups: defaultdict[tuple[str, str], list[Unchecked]] = defaultdict(list)
+    for row in rows:
+        ends = f"{unchecked.parties(row.sources)} -> {unchecked.parties(row.targets)}"
+        named = f"{name(row.rule)}: {ends} {name(row.service)} {unchecked.asked(row)}"
+        groups[_text(f"portcheck.{name(row.matrix)}.not-checkable"), _text(named)].append(row)
+    return groups
+
+
+def _skipped(named: tuple[str, str], rows: Sequence[Unchecked]) -> ET.Element:
+    case = ET.Element("testcase", {"classname": named[0], "name": named[1], "time": "0.000"})
+    reasons = "; ".join(sentence(reason) for reason in unchecked.by_reason(rows))
+    ET.SubElement(case, "skipped", {"message": _text(reasons)})
+    return case
 
 
 def _run_case(report: Report) -> ET.Element | None:
@@ -102,13 +127,15 @@ def _story(check: CheckResult, several_addresses: bool) -> str:
     address = f" at {name(check.address)}" if several_addresses or check.address != check.target else ""
     lines = [
         f"{wording.verdict(check)}",
+        *([f"severity: {check.severity}"] if check.severity else []),
         f"check: {check.id} ({name(check.rule)})",
-        f"expected: {check.expect} {check.transport} {name(check.ports)}{address}",
+        f"expected: {check.expect} {wording.spoken(check, name(check.ports))}{address}",
         f"seen: {wording.seen(check)}",
         *(f"{name(piece.at)}: {sentence(piece.what)}" for piece in check.evidence),
     ]
     place = wording.where(check.where)
     lines += [f"where: {place}"] if place else []
+    lines += [f"instead: {sentence(check.instead)}"] if check.instead else []
     lines += [f"what to do: {sentence(check.advice)}"] if check.advice else []
     return "\n".join(lines)
 
@@ -125,7 +152,13 @@ def _counts(cases: Iterable[ET.Element]) -> dict[str, str]:
     every = list(cases)
     failures = sum(case.find("failure") is not None for case in every)
     errors = sum(case.find("error") is not None for case in every)
-    return {"tests": str(len(every)), "failures": str(failures), "errors": str(errors), "skipped": "0"}
+    skipped = sum(case.find("skipped") is not None for case in every)
+    return {
+        "tests": str(len(every)),
+        "failures": str(failures),
+        "errors": str(errors),
+        "skipped": str(skipped),
+    }
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

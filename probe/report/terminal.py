@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 
 from probe.model.words import Verdict
 from probe.report.answer import Answer, answer, headline
-from probe.report.findings import Finding, Sight, Weight, failed_hosts, findings, overview, ways
+from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview, ways
 from probe.report.overview import tables
 from probe.report.text import count, listed, name, percent, sentence
-from probe.report.wording import SYMBOLS, WEIGHTS, advice, expected, hosts, seen, target, title, verdict, where
+from probe.report.unchecked import by_reason, heading, parties, source, what
+from probe.report.wording import (
+    SYMBOLS,
+    WEIGHTS,
+    advice,
+    expected,
+    hosts,
+    population,
+    seen,
+    target,
+    title,
+    verdict,
+    where,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +41,7 @@ _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
 _LABEL = 10  # columns of a field's label, the gap included
 _EVIDENCE = 240
 _MOST_FINDINGS, _MOST_LINES, _MOST_SIGHTS, _MOST_NOTES, _MOST_ADVICE = 40, 8, 3, 20, 6
+_MOST_REASONS, _MOST_ROWS = 20, 5
 
 
 def render(report: Report, *, width: int, color: bool) -> str:
@@ -51,14 +65,14 @@ class _Page:
             blocks.append(
                 iter([f"… and {count(len(told) - _MOST_FINDINGS, 'more finding')}: --json F or --html F tells each"])
             )
-        blocks += [self.side_notes(noted), self.hosts(), self.notes()]
+        blocks += [self.side_notes(noted), self.not_checkable(), self.hosts(), self.notes()]
         whole = [list(block) for block in blocks]
         return "\n\n".join("\n".join(lines) for lines in whole if lines) + "\n"
 
     def answer(self) -> Iterator[str]:
         run, numbers = self.report.run, self.report.summary
         matrices = ", ".join(name(matrix) for matrix in run.matrix) or "no matrix"
-        particulars = f"({run.phase}, {matrices}, {count(len(self.report.hosts), 'host')})"
+        particulars = f"({run.phase}, {matrices}, {population(self.report)})"
         style = _STYLES[_ANSWERS.get(answer(self.report), Weight.INCONCLUSIVE)]
         first, *rest = textwrap.wrap(f"{headline(self.report)} {particulars}", self.width)
         yield self.styled(first, f"{style};1")
@@ -90,6 +104,7 @@ class _Page:
         yield f"{symbol} {self.styled(lines[0], '1')}"
         yield from (f"  {self.styled(line, '1')}" for line in lines[1:])
         yield from self.field("verdict", verdict(finding.example))
+        yield from self.field("severity", finding.severity or "")
         yield from self.field("expected", expected(finding))
         if finding.about_hosts:
             yield from self.field("who", hosts(finding))
@@ -111,6 +126,7 @@ class _Page:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
         yield from self.field("evidence", *_cut(evidence, 6))
         yield from self.field("where", where(one.where))
+        yield from self.field("instead", sentence(one.instead))
         yield from self.field("do", sentence(advice(sight.members)))
 
     def side_notes(self, noted: Sequence[Finding]) -> Iterator[str]:
@@ -122,6 +138,7 @@ class _Page:
             roles = listed(sorted({name(check.source_role) for check in finding.members}), 4)
             one = finding.example
             rows = f"{count(len(finding.members), 'check')} ({one.cause})"
+            rows += f", severity {one.severity}" if one.severity else ""
             line = f"{target(one)} {one.transport} {name(one.ports, 40)}, from {roles}: {rows}"
             yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], _STYLES[Weight.ADVICE])} ")
         if len(noted) > _MOST_ADVICE:
@@ -130,11 +147,28 @@ class _Page:
             "They do not move the exit code; --strict makes them count. --json F or --html F lists each.", "  ", "  "
         )
 
+    def not_checkable(self) -> Iterator[str]:
+        rows = self.report.not_checkable
+        if not rows:
+            return
+        yield self.heading(heading(rows))
+        reasons = by_reason(rows)
+        for reason in list(reasons)[:_MOST_REASONS]:
+            yield from self.wrapped(sentence(reason), "  ", "- ")
+            told = [
+                f"{parties(row.sources)} → {parties(row.targets)}: {what(row)} ({source(row)})"
+                for row in reasons[reason]
+            ]
+            for line in _cut(told, _MOST_ROWS):
+                yield from self.wrapped(line, "      ", "    ")
+        if len(reasons) > _MOST_REASONS:
+            yield f"  … and {count(len(reasons) - _MOST_REASONS, 'more reason')}: --json F or --html F has each"
+
     def hosts(self) -> Iterator[str]:
         failed = failed_hosts(self.report)
         if not failed:
             return
-        yield self.heading(f"Hosts whose agent failed: {len(failed):,} of {len(self.report.hosts):,}")
+        yield self.heading(f"Hosts whose agent failed: {len(failed):,} of {agents_wanted(self.report):,}")
         for host, problem in failed[:_MOST_NOTES]:
             yield from self.wrapped(f"{name(host)}: {sentence(problem)}", "    ", "  ")
         if len(failed) > _MOST_NOTES:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.model.words import Cause, Expect, Need
-from probe.report.findings import Weight
+from probe.report.findings import Weight, unclaimed
 from probe.report.text import SENTENCE, count, folded, listed, name, sentence
 
 if TYPE_CHECKING:
-    from probe.model.result import CheckResult, Where
+    from probe.model.result import CheckResult, Report, Where
     from probe.report.findings import Finding
 
 WEIGHTS = {
@@ -100,12 +100,20 @@ def expected(finding: Finding) -> str:
         reach = sum(check.expect is Expect.REACH for check in finding.members)
         parts = {"to be reachable": reach, "not to be reachable": len(finding.members) - reach}
         return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
-    transport, protocol = str(one.transport), str(one.protocol)
-    what = f"{transport} {ports(finding)}" + (f" ({protocol})" if protocol != transport else "")
+    verb, worth = ("must", "") if one.need is Need.REQUIRED else ("should", f" ({one.need})")
     if one.expect is Expect.BLOCK:
-        return f"{what} must not be reachable: no flow allows it ({rules(finding)})"
-    demand = "must be reachable" if one.need is Need.REQUIRED else f"should be reachable ({one.need})"
-    return f"{what} {demand} ({rules(finding)})"
+        reason = "no flow allows it" if unclaimed(one) else "the matrix forbids it"
+        demand = f"{verb} not be reachable{worth}: {reason}"
+    else:
+        demand = f"{verb} be reachable{worth}"
+    return f"{spoken(one, ports(finding))} {demand} ({rules(finding)})"
+
+
+def spoken(check: CheckResult, numbers: str) -> str:
+    """Transport and ports, after what is spoken on them where that is known: `postgresql, tcp 5432`."""
+    way = f"{check.transport} {numbers}"
+    protocol = check.application or check.protocol.value
+    return way if protocol == check.transport.value else f"{name(protocol)}, {way}"
 
 
 def rules(finding: Finding) -> str:
@@ -144,6 +152,12 @@ def where(place: Where | None) -> str:
     if place.side == "after":
         return f"after {device}{hop} (the last device known to have passed it on)"
     return f"rejected by {device}{hop}"
+
+
+def population(report: Report) -> str:
+    """`11 hosts`, `11 hosts, 2 external`."""
+    beyond = sum(host.external for host in report.hosts)
+    return count(len(report.hosts) - beyond, "host") + (f", {beyond:,} external" if beyond else "")
 
 
 def hosts(finding: Finding) -> str:

@@ -17,19 +17,9 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "TITLE", "ROLES", "SERVICES", "FLOWS"]
     assert [row.split()[0] for row in rows] == list(matrix.builtin())
-    assert rows[0].split() == ["aiware", "Veritone", "aiWARE", "15", "24", "33"]
-
-
-@pytest.mark.parametrize("columns", [80, 100])
-def test_show_fits_the_terminal(
-    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    assert main(["matrix", "show", "aiware"]) == Exit.CONFORMS
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= columns
-    assert all(f"\n{title}\n\n" in out for title in ("Ports by role", "Connections", "Exposed outside", "Variables"))
-    assert out.endswith("Open, but allowed by no flow: advise inside, enforce outside\n")
+    aiware = matrix.load(["aiware"])
+    numbers = [str(len(section)) for section in (aiware.roles, aiware.services, aiware.flows)]
+    assert rows[0].split() == ["aiware", "Veritone", "aiWARE", *numbers]
 
 
 def test_show_markdown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,11 +28,13 @@ def test_show_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith(
         "# Veritone aiWARE (aiware)\n\n## Roles\n\n| Role | Also called | Description |\n| --- | --- | --- |\n"
     )
+    # Row beside row of the document.
+    assert "| db | 5432 | postgresql/tcp | db-postgresql: PostgreSQL database for AI Data and AI Processing " in out
+    assert "| nsq | 4150, 4151, 4160, 4161 | nsq/tcp, http, tcp | nsqd-tcp, nsqd-http, nsqlookupd-tcp, " in out
     assert (
-        "| db | 5432 | tcp | db-postgresql: PostgreSQL database for AI Data and AI Processing persistent data. |\n"
-        in out
+        "| controller | nsq | 4150, 4151, 4160, 4161 | nsq/tcp, http, tcp | controller-to-nsq: Used for queuing " in out
     )
-    assert "| controller | nsq | 4150, 4151, 4160, 4161 | tcp, http | Used for queuing |\n" in out
+    assert out.endswith("\nOpen, but allowed by no flow: advise inside, enforce outside\n")
 
 
 def test_markdown_is_not_broken_by_what_is_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,14 +44,14 @@ def test_markdown_is_not_broken_by_what_is_in_it(tmp_path: Path, capsys: pytest.
         "services: {s: {role: a, port: 1}}\nflows: [{from: a, to: s}]\n"
     )
     assert main(["matrix", "show", "--markdown", str(file)]) == Exit.CONFORMS
-    assert r"| a |  | \<b> \| \*c\* \`d\` |" in capsys.readouterr().out
+    assert r"| a | \<b> \| \*c\* \`d\` |" in capsys.readouterr().out
 
 
 def test_show_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["matrix", "show", "--json", "aiware"]) == Exit.CONFORMS
     found = json.loads(capsys.readouterr().out)
     assert found["services"]["controller-api"]["ports"] == "9000"
-    assert len(found["flows"]) == 33
+    assert found["flows"][0]["rule"] == "agent-to-controller"
 
 
 def test_lint_of_a_clean_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +110,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["show"], ["lint"], ["import", "x"], ["show", "--json", "--markdown", "aiware"]], ids=str
+    "words", [[], ["show"], ["lint"], ["import"], ["show", "--json", "--markdown", "aiware"]], ids=str
 )
 def test_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["matrix", *words]) == Exit.USAGE

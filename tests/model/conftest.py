@@ -1,4 +1,4 @@
-"""A check to judge, and situations around it."""
+"""A check to judge, and situations around it; variables with values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from probe.model.check import Check
 from probe.model.judge import Situation
+from probe.model.matrix import Variable
 from probe.model.ports import PortSet
-from probe.model.words import Expect, Phase, Policy, Protocol, Transport
+from probe.model.variables import Values
+from probe.model.words import Expect, Phase, Policy, Protocol, Transport, VariableType
 
 SOURCE, TARGET = "10.0.0.1", "10.0.0.2"
 _CHECK = Check(
@@ -46,3 +48,18 @@ def _situation(**given: Any) -> Situation:
 @pytest.fixture(scope="session")
 def situation() -> Any:
     return _situation
+
+
+def _values(
+    inventory: dict[str, Any] | None = None, *, hosts: dict[str, int] | None = None, **types: VariableType
+) -> Values:
+    """What a host's inventory says. Variables are ports, but for those whose `types` are given."""
+    inventory = inventory or {}
+    names = dict.fromkeys((*inventory, *types, "x", "a", "b"))
+    variables = {name: Variable(name=name, type=types.get(name, VariableType.PORTS)) for name in names}
+    return Values(variables, given={}, inventory=inventory, origins=dict.fromkeys(names, "host"), hosts=hosts or {})
+
+
+@pytest.fixture(scope="session")
+def values() -> Any:
+    return _values

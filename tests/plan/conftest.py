@@ -8,7 +8,7 @@ import pytest
 
 from probe.model.inventory import Host, Inventory
 from probe.model.matrix import EVERY_HOST, OUTSIDE, Flow, Matrix, Profile, Role, Service, Variable
-from probe.model.words import Need, Policy, Protocol, Zone
+from probe.model.words import Need, Policy, Zone
 from probe.plan import Plan, Wishes
 
 
@@ -38,10 +38,10 @@ def _matrix(**changes: Any) -> Matrix:
             "cache": Role(name="cache"),
         },
         "services": {
-            "ssh": Service(name="ssh", role="agent", port="22", matrix="shop"),
-            "site": Service(name="site", role="web", port="80,443", protocol=Protocol.HTTP, matrix="shop"),
-            "sql": Service(name="sql", role="db", port="{db_port}", matrix="shop"),
-            "clock": Service(name="clock", role="db", port="123", protocol=Protocol.UDP, matrix="shop"),
+            "ssh": Service(name="ssh", roles=("agent",), port="22", matrix="shop"),
+            "site": Service(name="site", roles=("web",), port="80,443", protocols=("http",), matrix="shop"),
+            "sql": Service(name="sql", roles=("db",), port="{db_port}", matrix="shop"),
+            "clock": Service(name="clock", roles=("db",), port="123", protocols=("udp",), matrix="shop"),
         },
         "flows": (
             _flow(0, "web", "sql"),

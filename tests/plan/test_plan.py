@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from probe.errors import UserError
-from probe.model.matrix import EVERY_HOST, OUTSIDE, Condition, Service
+from probe.model.conditions import Condition
+from probe.model.matrix import EVERY_HOST, OUTSIDE, Service, Variable
 from probe.model.words import Expect, Need, Policy, Protocol, Transport, Zone
 from probe.plan import Plan, Wishes
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from probe.model.check import Check
-
-
-def ways(checks: Iterable[Check], expect: Expect = Expect.REACH) -> set[str]:
-    """`w1>d1:5432/tcp sql`, for each check of that expectation."""
-    return {
-        f"{check.source}>{check.target}:{check.ports}/{check.transport} {check.service}"
-        for check in checks
-        if check.expect is expect
-    }
+from .laying import ways
 
 
 def test_a_role_reaches_a_service_and_nothing_else(make: Any) -> None:
@@ -93,7 +82,7 @@ class TestBlocked:
 
     def test_a_port_that_some_flow_allows_is_not_forbidden(self, make: Any) -> None:
         services = dict(make.matrix().services)
-        services["sql-admin"] = Service(name="sql-admin", role="db", port="5430-5433", matrix="shop")
+        services["sql-admin"] = Service(name="sql-admin", roles=("db",), port="5430-5433", matrix="shop")
         plan = make.plan(matrix=make.matrix(services=services))
         assert ways(plan.checks("w1"), Expect.BLOCK) == {
             "w1>d1:5430-5431,5433/tcp sql-admin",
@@ -102,7 +91,7 @@ class TestBlocked:
 
     def test_a_port_that_two_services_name_is_forbidden_once(self, make: Any) -> None:
         services = dict(make.matrix().services)
-        services["sql-too"] = Service(name="sql-too", role="db", port="5432-5433", matrix="shop")
+        services["sql-too"] = Service(name="sql-too", roles=("db",), port="5432-5433", matrix="shop")
         matrix = make.matrix(services=services, flows=())
         assert ways(make.plan(matrix=matrix).checks("w1"), Expect.BLOCK) == {
             "w1>d1:22/tcp ssh",
@@ -113,14 +102,14 @@ class TestBlocked:
 
     def test_the_other_transport_is_another_port(self, make: Any) -> None:
         services = {
-            "dns": Service(name="dns", role="db", port="53", matrix="shop"),
-            "dns-udp": Service(name="dns-udp", role="db", port="53", protocol=Protocol.UDP, matrix="shop"),
+            "dns": Service(name="dns", roles=("db",), port="53", matrix="shop"),
+            "dns-udp": Service(name="dns-udp", roles=("db",), port="53", protocols=("udp",), matrix="shop"),
         }
         plan = make.plan(matrix=make.matrix(services=services, flows=(make.flow(0, "web", "dns"),)))
         assert ways(plan.checks("w1"), Expect.BLOCK) == {"w1>d1:53/udp dns-udp"}
 
     def test_a_local_service_must_not_be_reached(self, make: Any) -> None:
-        services = {"sql": Service(name="sql", role="db", port="5432", local=True, matrix="shop")}
+        services = {"sql": Service(name="sql", roles=("db",), port="5432", local=True, matrix="shop")}
         plan = make.plan(matrix=make.matrix(services=services, flows=()))
         assert ways(plan.checks("w1"), Expect.BLOCK) == {"w1>d1:5432/tcp sql"}
 
@@ -189,9 +178,10 @@ class TestVariables:
             make.plan(values={"db_port": "70000"})
 
     def test_one_that_has_no_value(self, make: Any) -> None:
-        services = {"sql": Service(name="sql", role="db", port="{nowhere}")}
+        services = {"sql": Service(name="sql", roles=("db",), port="{nowhere}")}
+        matrix = make.matrix(services=services, variables={"nowhere": Variable(name="nowhere")})
         with pytest.raises(UserError, match="service 'sql' on host 'd1': variable 'nowhere' has no value"):
-            make.plan(matrix=make.matrix(services=services))
+            make.plan(matrix=matrix)
 
 
 def test_each_address_is_a_check_of_its_own(make: Any) -> None:
@@ -250,7 +240,7 @@ def test_a_hundred_thousand_checks_cost_little_memory(make: Any) -> None:
     names = [f"h{number:03d}" for number in range(330)]
     hosts = {name: make.host(name, "db", addresses=(f"10.1.{n // 250}.{n % 250 + 1}",)) for n, name in enumerate(names)}
     matrix = make.matrix(
-        services={"ssh": Service(name="ssh", role="agent", port="22")}, flows=(make.flow(0, EVERY_HOST, "ssh"),)
+        services={"ssh": Service(name="ssh", roles=("agent",), port="22")}, flows=(make.flow(0, EVERY_HOST, "ssh"),)
     )
     inventory = make.inventory(*hosts.values())
     before, count, most = sys.getallocatedblocks(), 0, 0

@@ -20,7 +20,7 @@ from probe.plan.roles import main_role, roles_of
         ((), Zone.INSIDE, ("agent",), "agent"),
         (("staff",), Zone.INSIDE, ("agent",), "agent"),
         ((), Zone.OUTSIDE, (), "outside"),
-        (("web",), Zone.OUTSIDE, ("web",), "outside"),
+        (("web",), Zone.OUTSIDE, ("web",), "web"),
         (("agent",), Zone.OUTSIDE, ("agent",), "outside"),  # named is named, wherever it stands
     ],
 )
@@ -28,7 +28,7 @@ def test_the_roles_of_a_host(make: Any, groups: Any, zone: Zone, roles: Any, mai
     matrix, host = make.matrix(), make.host("h", *groups, zone=zone)
     found = roles_of(matrix, host)
     assert found == roles
-    assert main_role(matrix, found, host) == main
+    assert main_role(matrix, found, zone) == main
 
 
 def notes(make: Any, groups: dict[str, tuple[str, ...]], **roles: tuple[str, ...]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from probe.model.check import Unchecked
 from probe.model.result import AgentInfo, CheckResult, Evidence, HostResult, Report, RunInfo, Where, summarise
-from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Verdict, Zone
+from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, Severity, State, Verdict, Zone
 
 HOSTILE_BANNER = 'SSH-2.0-\x1b[31m<script>alert("1")</script>\u202egnp.exe\x00\x07' + "A" * 3000
 
@@ -22,6 +23,8 @@ HOSTS = {
     "engine-3": ("10.20.1.3", "engine"),
     "auto-1": ("fd00:20::50", "automate"),
     "laptop": ("192.0.2.77", "outside"),
+    "registry.example.com": ("registry.example.com", "external"),
+    "mirror.example.com": ("mirror.example.com", "external"),
 }
 SERVICES = {
     "agent-metrics": ("8000", Protocol.HTTP),
@@ -33,7 +36,9 @@ SERVICES = {
     "redis": ("6379", Protocol.TCP),
     "automate-studio": ("5000-6000", Protocol.HTTP),
     "syslog": ("514", Protocol.UDP),
+    "registry": ("443", Protocol.HTTPS),
 }
+APPLICATIONS = {"postgresql": "postgresql", "redis": "redis", "syslog": "syslog"}
 
 
 def check(source: str, target: str, service: str, rule: str, **given: Any) -> CheckResult:
@@ -64,6 +69,8 @@ def check(source: str, target: str, service: str, rule: str, **given: Any) -> Ch
         "elapsed_ms": 1.8,
         "rtt_ms": 0.31,
     }
+    if given.get("expect", Expect.REACH) is Expect.REACH:
+        values["application"] = APPLICATIONS.get(service, "")
     return CheckResult(**(values | given))
 
 
@@ -101,7 +108,7 @@ def exposed(source: str, target: str, service: str, zone: str = "inside", **give
 
 
 def _passes() -> list[CheckResult]:
-    inside = [host for host, (_, role) in HOSTS.items() if role != "outside"]
+    inside = [host for host, (_, role) in HOSTS.items() if role not in ("outside", "external")]
     rows = [check(host, "lb-1", "lb-https", "flows[0]") for host in inside if host != "lb-1"]
     rows += [check(f"engine-{number}", "ctrl-1", "controller-api", "flows[1]") for number in (1, 2)]
     rows += [check("lb-1", "ctrl-1", "controller-api", "flows[2]"), check("svc-1", "db-1", "postgresql", "flows[5]")]
@@ -114,6 +121,7 @@ def _passes() -> list[CheckResult]:
     ]
     rows += [no_way(host, "db-1", "postgresql") for host in ("engine-1", "engine-2", "lb-1")]
     rows.append(check("ctrl-1", "lb-1", "syslog", "flows[12]", need=Need.OPTIONAL))
+    rows.append(check("ctrl-1", "mirror.example.com", "registry", "registries"))
     return rows
 
 
@@ -134,6 +142,7 @@ def _blocked() -> list[CheckResult]:
             "redis",
             "flows[4]",
             **dropped,
+            severity=Severity.CRITICAL,
             evidence=(
                 Evidence(at="source", what=f"no answer to {sent} SYN in 0.9 s, from fresh ports"),
                 Evidence(
@@ -155,6 +164,7 @@ def _blocked() -> list[CheckResult]:
             verdict=Verdict.BLOCKED,
             cause=Cause.TARGET_FIREWALL,
             where=Where(address="10.20.0.30", hop=2, side="at"),
+            severity=Severity.LOW,
             detail="rejected as administratively prohibited",
             rtt_ms=None,
             evidence=(
@@ -222,12 +232,43 @@ def _elsewhere() -> list[CheckResult]:
             advice="Stop sshd on tcp 8000 of engine-2, or move it to another port, before you install.",
         )
     )
-    rows += [exposed("laptop", "ctrl-1", "controller-api", "outside")]
+    rows += [exposed("laptop", "ctrl-1", "controller-api", "outside", severity=Severity.HIGH)]
     rows += [exposed(source, "redis-1", "redis") for source in ("engine-1", "engine-2", "lb-1", "auto-1")]
     rows += [
         exposed(source, "db-1", "postgresql-metrics", cause=Cause.LISTENING, detail="a service answers")
         for source in ("engine-1", "engine-2")
     ]
+    rows.append(
+        check(
+            "svc-1",
+            "lb-1",
+            "syslog",
+            "flows[13]",
+            need=Need.DEPRECATED,
+            state=State.CLOSED,
+            verdict=Verdict.DOWN,
+            cause=Cause.NOT_LISTENING,
+            detail="the target itself says that the port is closed",
+            evidence=(Evidence(at="source", what="ICMP 3/3 (port unreachable) sent by 10.20.0.5"),),
+            advice="Start the service that listens on udp 514 of lb-1.",
+        )
+    )
+    rows.append(
+        check(
+            "ctrl-1",
+            "registry.example.com",
+            "registry",
+            "registries",
+            severity=Severity.MEDIUM,
+            state=State.FILTERED,
+            verdict=Verdict.BLOCKED,
+            detail="no answer",
+            rtt_ms=None,
+            evidence=(Evidence(at="source", what="no answer to 4 SYN in 1.2 s, from fresh ports"),),
+            advice="Ask those who run the firewalls between the two to allow tcp 443 from ctrl-1.",
+            instead="one of these ways is enough, and this one is free: registry on mirror.example.com (tcp 443)",
+        )
+    )
     lost = {
         "state": None,
         "verdict": Verdict.INCONCLUSIVE,
@@ -261,18 +302,66 @@ def hosts() -> tuple[HostResult, ...]:
             name=name,
             addresses=(address, "fd00:20::30") if name == "db-1" else (address,),
             roles=(role,),
-            zone=Zone.OUTSIDE if role == "outside" else Zone.INSIDE,
-            agent=None if name == "engine-3" else agent,
+            zone=Zone.OUTSIDE if role in ("outside", "external") else Zone.INSIDE,
+            agent=None if name == "engine-3" or role == "external" else agent,
             problem="the agent was lost 1.4 s into the run: ssh: connection reset by peer"
             if name == "engine-3"
             else "",
+            external=role == "external",
         )
         for name, (address, role) in HOSTS.items()
     )
 
 
+def not_checkable() -> tuple[Unchecked, ...]:
+    """One row of a kind, and two that have their reason in common."""
+    return (
+        Unchecked(
+            rule="flows[14]",
+            matrix="aiware",
+            service="keepalived",
+            sources=("lb",),
+            targets=("lb",),
+            protocol="vrrp",
+            ports="",
+            reason="IP protocol 112 has no ports",
+            help="the balancers find out which of them holds the floating address",
+            cite="balancers",
+        ),
+        *(
+            Unchecked(
+                rule="flows[15]",
+                matrix="aiware",
+                service=service,
+                sources=("engine", "services"),
+                targets=("db",),
+                protocol="sunrpc",
+                ports=ports,
+                reason="the port is chosen by the system at each start",
+                need=Need.OPTIONAL,
+            )
+            for service, ports in (("mountd", "{mountd_port}"), ("statd", "{statd_port}"))
+        ),
+        Unchecked(
+            rule="registries",
+            matrix="aiware",
+            service="registry",
+            sources=("engine",),
+            targets=("*.example.com:443",),
+            protocol="https",
+            ports="443",
+            reason="*.example.com stands for many names: name one to check it",
+        ),
+    )
+
+
 def report(
-    checks: list[CheckResult], *, notes: tuple[str, ...] = (), phase: Phase = Phase.PRE_INSTALL, **run: Any
+    checks: list[CheckResult],
+    *,
+    notes: tuple[str, ...] = (),
+    phase: Phase = Phase.PRE_INSTALL,
+    gaps: tuple[Unchecked, ...] = (),
+    **run: Any,
 ) -> Report:
     """A report of these rows, in the order in which a run writes them."""
     info = RunInfo(
@@ -287,13 +376,16 @@ def report(
         **run,
     )
     rows = tuple(checks)
-    return Report(run=info, summary=summarise(rows), hosts=hosts(), checks=rows, notes=notes)
+    return Report(
+        run=info, summary=summarise(rows, len(gaps)), hosts=hosts(), checks=rows, not_checkable=gaps, notes=notes
+    )
 
 
 def rich() -> Report:
     """A bit of everything; ends in 1."""
     return report(
         _passes() + _blocked() + _elsewhere(),
+        gaps=not_checkable(),
         notes=(
             "Group 'promethus' is no role of any matrix; did you mean 'prometheus'?",
             "Host engine-3 left during the run: 5 checks that need it are inconclusive.",
@@ -308,10 +400,11 @@ def examples() -> dict[str, Report]:
     lost = [row for row in _elsewhere() if row.verdict is Verdict.INCONCLUSIVE and row.policy is Policy.ADVISE]
     return {
         "conforms": report(_passes(), phase=Phase.LIVE),
-        "advised": report([row for row in advised if row.verdict is not Verdict.INCONCLUSIVE]),
+        "advised": report([row for row in advised if row.verdict is not Verdict.INCONCLUSIVE], gaps=not_checkable()),
         "deviations": rich(),
         "interrupted": report(_passes()[:4] + _blocked()[:1], interrupted=True),
         "nothing": report([]),
+        "unchecked": report([], gaps=not_checkable()),
         "inconclusive": report(unsure),
         "unmeasured": report(lost),
     }

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from probe.model.result import Evidence
-from probe.model.words import Cause, Verdict
+from probe.model.words import Cause, Need, Severity, Verdict
 from probe.report.findings import Weight, findings, overview, ways, weight
-from probe.report.wording import CAUSES, where
+from probe.report.wording import CAUSES, expected, where
 
 if TYPE_CHECKING:
     from probe.model.result import Report
@@ -25,6 +25,62 @@ def test_the_worst_comes_first(rich: Report) -> None:
     weights = [finding.weight for finding in findings(rich)]
     assert weights == sorted(weights, reverse=True)
     assert set(weights) == {Weight.DEVIATION, Weight.INCONCLUSIVE, Weight.ADVICE}
+
+
+def test_severity_orders_what_weighs_the_same(rich: Report, example: Any) -> None:
+    said = [finding.severity for finding in findings(rich) if finding.weight is Weight.DEVIATION]
+    assert said == [Severity.CRITICAL, Severity.HIGH, None, None, Severity.LOW]
+    row = example.exposed("laptop", "redis-1", "redis", "outside")
+    rows = [msgspec.structs.replace(row, severity=severity) for severity in [None, *reversed(Severity)]]
+    assert [finding.severity for finding in findings(example.report(rows))] == [
+        Severity.CRITICAL,
+        Severity.HIGH,
+        Severity.MEDIUM,
+        None,
+        Severity.LOW,
+        Severity.INFO,
+    ]
+
+
+def test_a_lost_agent_has_no_severity(rich: Report) -> None:
+    (finding,) = [finding for finding in findings(rich) if finding.example.cause is Cause.AGENT_LOST]
+    rows = [msgspec.structs.replace(row, severity=Severity.CRITICAL) for row in finding.members]
+    assert [one.severity for one in findings(msgspec.structs.replace(rich, checks=tuple(rows)))] == [None]
+
+
+def test_what_a_row_is_worth_is_said_of_that_row_alone(example: Any) -> None:
+    rows = [
+        example.check("laptop", "redis-1", "redis", "flows[1]", verdict=Verdict.BLOCKED, need=need, cite="")
+        for need in Need
+    ]
+    told = {finding.example.need: expected(finding) for finding in findings(example.report(rows))}
+    assert told[Need.REQUIRED] == "redis, tcp 6379 must be reachable (aiware flows[1])"
+    for need in (Need.RECOMMENDED, Need.OPTIONAL, Need.DEPRECATED):
+        assert told[need] == f"redis, tcp 6379 should be reachable ({need}) (aiware flows[1])"
+
+
+def test_a_way_that_a_row_forbids_is_told_as_such(example: Any) -> None:
+    by_policy = example.exposed("engine-1", "redis-1", "redis")
+    by_row = msgspec.structs.replace(by_policy, rule="no-redis", need=Need.RECOMMENDED)
+    told = {finding.example.rule: finding for finding in findings(example.report([by_policy, by_row]))}
+    assert told["policy.inside"].side_note
+    assert not told["no-redis"].side_note
+    assert expected(told["policy.inside"]).startswith("tcp 6379 must not be reachable: no flow allows it")
+    assert expected(told["no-redis"]).startswith(
+        "tcp 6379 should not be reachable (recommended): the matrix forbids it"
+    )
+
+
+def test_rows_with_different_ways_instead_are_told_apart(example: Any) -> None:
+    row = example.check("svc-1", "db-1", "postgresql", "flows[5]", verdict=Verdict.BLOCKED)
+    rows = [msgspec.structs.replace(row, source=f"svc-{way}", instead=f"redis on db-{way}") for way in (2, 3)]
+    (finding,) = findings(example.report([*rows, msgspec.structs.replace(rows[0], source="svc-9")]))
+    assert [[member.source for member in sight.members] for sight in finding.sights] == [["svc-2", "svc-9"], ["svc-3"]]
+
+
+def test_a_party_without_a_name_of_its_own_is_named_once(rich: Report) -> None:
+    rows = [check for check in rich.checks if check.target == "mirror.example.com"]
+    assert [way.text() for way in ways(rows)] == ["ctrl-1 → mirror.example.com  tcp 443"]
 
 
 def test_two_hundred_equal_rows_are_one_finding_with_one_sight(example: Any) -> None:

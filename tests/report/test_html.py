@@ -90,7 +90,7 @@ def test_links_lead_somewhere(one: Report) -> None:
 
 
 def test_the_first_screen_answers(rich: Report) -> None:
-    assert "No, do not install yet. 7 of 42 checks deviate. 5 could not be measured." in page(rich).text
+    assert "No, do not install yet. 7 of 45 checks deviate. 5 could not be measured." in page(rich).text
 
 
 def test_a_finding_is_told_with_evidence_from_both_ends(rich: Report) -> None:
@@ -120,6 +120,34 @@ def test_tables_have_headers_and_meaning_without_colour(rich: Report) -> None:
         assert symbol in found.text
 
 
+def test_what_cannot_be_checked_has_its_section(rich: Report, examples: dict[str, Report]) -> None:
+    found = page(rich)
+    assert {"href": "#not-checkable"} in found.all("a")
+    row = "aiware flows[14] lb lb keepalived, vrrp the balancers find out which of them holds the floating address"
+    assert f"{row} IP protocol 112 has no ports balancers" in found.text
+    assert "4 rows of the matrix cannot be checked." in found.text
+    assert not any(section.get("id") == "not-checkable" for section in page(examples["conforms"]).all("section"))
+
+
+def test_what_cannot_be_checked_is_bounded(rich: Report) -> None:
+    found = page(msgspec.structs.replace(rich, not_checkable=rich.not_checkable * 200))
+    assert found.text.count("IP protocol 112 has no ports") <= 500
+    assert "300 more: the JSON report has each." in found.text
+
+
+def test_severity_and_what_stands_in_are_shown(rich: Report) -> None:
+    text = page(rich).text
+    assert "controller, services → redis severity critical" in text
+    assert "Instead one of these ways is enough, and this one is free: registry on mirror.example.com" in text
+    assert "syslog, udp 514 should be reachable (deprecated)" in text
+
+
+def test_parties_outside_the_inventory_are_no_hosts_without_an_agent(rich: Report) -> None:
+    text = page(rich).text
+    assert "11 hosts, 2 external" in text
+    assert "mirror.example.com mirror.example.com external outside none, a target only" in text
+
+
 def hostile(report: Report) -> Report:
     """The report with everything that comes from files or the network replaced by what an attacker would put there."""
     check_fields = (
@@ -135,6 +163,8 @@ def hostile(report: Report) -> Report:
         "detail",
         "advice",
         "ports",
+        "application",
+        "instead",
     )
     checks = tuple(
         msgspec.structs.replace(
@@ -143,8 +173,13 @@ def hostile(report: Report) -> Report:
         for check in report.checks
     )
     hosts = tuple(HostResult(name=EVIL, addresses=(EVIL,), roles=(EVIL,), problem=EVIL) for _ in report.hosts)
+    words = ("rule", "matrix", "service", "protocol", "ports", "reason", "help", "cite")
+    gaps = tuple(
+        msgspec.structs.replace(row, **dict.fromkeys(words, EVIL), sources=(EVIL,), targets=(EVIL,) * 100)
+        for row in report.not_checkable
+    )
     run = msgspec.structs.replace(report.run, id=EVIL, started=EVIL, inventory=EVIL, matrix=(EVIL,), version=EVIL)
-    return msgspec.structs.replace(report, run=run, checks=checks, hosts=hosts, notes=(EVIL,))
+    return msgspec.structs.replace(report, run=run, checks=checks, hosts=hosts, not_checkable=gaps, notes=(EVIL,))
 
 
 def test_hostile_strings_are_text_and_nothing_else(rich: Report) -> None:

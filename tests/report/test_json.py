@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import UserError
-from probe.model.words import Cause, Expect, Need, Phase, Policy, State, Transport, Verdict, Zone
+from probe.model.words import Cause, Expect, Need, Phase, Policy, Severity, State, Transport, Verdict, Zone
 from probe.report import json
 from probe.resources import folder
 
@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(one: Report) -> None:
 
 def test_fields_come_in_the_order_of_the_design(rich: Report) -> None:
     data = standard.loads(json.render(rich))
-    assert list(data) == ["schema", "run", "summary", "hosts", "checks", "notes"]
+    assert list(data) == ["schema", "run", "summary", "hosts", "checks", "not_checkable", "notes"]
     for value, order in (
         (data["run"], RUN),
         (data["summary"], SUMMARY),
@@ -90,12 +90,14 @@ def test_the_schema_knows_every_word() -> None:
         "expect": Expect,
         "policy": Policy,
         "need": Need,
+        "severity": Severity,
         "state": State,
         "verdict": Verdict,
         "cause": Cause,
     }
     for field, enum in words.items():
         assert [word for word in properties[field]["enum"] if word is not None] == list(enum)
+    assert SCHEMA["$defs"]["unchecked"]["properties"]["need"]["enum"] == list(Need)
     assert SCHEMA["$defs"]["run"]["properties"]["phase"]["enum"] == list(Phase)
     assert SCHEMA["$defs"]["host"]["properties"]["zone"]["enum"] == list(Zone)
 
@@ -112,6 +114,8 @@ def test_the_schema_knows_every_word() -> None:
         ("checks.0.cause", "network"),
         ("checks.0.ports", "22, 80"),
         ("checks.0.rtt_ms", "fast"),
+        ("not_checkable.0.reason", None),
+        ("not_checkable.0.sources", "lb"),
     ],
 )
 def test_the_schema_is_strict_about_what_is_stable(rich: Report, path: str, value: object) -> None:
@@ -137,6 +141,29 @@ def test_additions_are_allowed(rich: Report) -> None:
 def test_each_check_is_one_line(rich: Report) -> None:
     lines = json.render(rich).splitlines()
     assert sum(line.startswith(b'{"id":') for line in lines) == len(rich.checks)
+
+
+def test_what_cannot_be_checked_is_one_line_each(rich: Report) -> None:
+    data = json.render(rich)
+    assert sum(line.startswith(b'{"rule":') for line in data.splitlines()) == len(rich.not_checkable)
+    assert standard.loads(data)["summary"]["not_checkable"] == len(rich.not_checkable)
+
+
+def test_a_report_from_before_what_cannot_be_checked_was_told_is_read(examples: dict[str, Report]) -> None:
+    data = standard.loads(json.render(examples["conforms"]))
+    del data["not_checkable"], data["summary"]["not_checkable"]
+    for check in data["checks"]:
+        del check["application"], check["severity"], check["instead"]
+    VALIDATOR.validate(data)
+    assert json.parse(standard.dumps(data).encode()).not_checkable == ()
+
+
+def test_a_severity_is_one_of_five_words(rich: Report) -> None:
+    data = standard.loads(json.render(rich))
+    data["checks"][0]["severity"] = "<script>"
+    assert not VALIDATOR.is_valid(data)
+    with pytest.raises(UserError, match="severity"):
+        json.parse(standard.dumps(data).encode())
 
 
 def test_a_file_name_that_is_no_utf8_does_not_stop_the_report(rich: Report) -> None:

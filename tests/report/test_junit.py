@@ -23,6 +23,8 @@ def test_well_formed_with_true_counts(one: Report) -> None:
     assert int(root.get("tests", "")) == len(cases) >= 1
     assert int(root.get("failures", "")) == sum(case.find("failure") is not None for case in cases)
     assert int(root.get("errors", "")) == sum(case.find("error") is not None for case in cases)
+    assert int(root.get("skipped", "")) == sum(case.find("skipped") is not None for case in cases)
+    assert int(root.get("skipped", "")) == len(one.not_checkable)
 
 
 def test_each_case_is_named_once(one: Report) -> None:
@@ -70,6 +72,35 @@ def test_advice_passes_with_a_note(rich: Report, name: str) -> None:
     assert "advice" in (case[0].text or "")
 
 
+def test_what_cannot_be_checked_is_skipped_with_the_reason(rich: Report) -> None:
+    case = _case(rich, "flows[14]: lb -> lb keepalived vrrp")
+    assert case.get("classname") == "portcheck.aiware.not-checkable"
+    (skipped,) = case
+    assert (skipped.tag, skipped.get("message")) == ("skipped", "IP protocol 112 has no ports")
+
+
+def test_reasons_of_several_hosts_are_one_case(rich: Report) -> None:
+    row = rich.not_checkable[0]
+    rows = tuple(msgspec.structs.replace(row, reason=f"db-{number} has no such address") for number in (1, 2))
+    case = _case(msgspec.structs.replace(rich, not_checkable=rows), "flows[14]: lb -> lb keepalived vrrp")
+    assert case[0].get("message") == "db-1 has no such address; db-2 has no such address"
+
+
+def test_severity_is_a_property_and_in_the_text(rich: Report) -> None:
+    case = _case(rich, "svc-1 -> redis-1 redis tcp/6379")
+    (given,) = case.iter("property")
+    assert (given.get("name"), given.get("value")) == ("severity", "critical")
+    text = case.findtext("failure") or ""
+    assert "severity: critical" in text
+    assert "expected: reach redis, tcp 6379" in text
+
+
+def test_a_way_that_another_stands_in_for_passes_with_a_note(rich: Report) -> None:
+    case = _case(rich, "ctrl-1 -> registry.example.com registry tcp/443")
+    assert [child.tag for child in case] == ["properties", "system-out"]
+    assert "instead: one of these ways is enough, and this one is free: registry on" in (case[1].text or "")
+
+
 def test_a_range_with_a_hole_keeps_the_name_of_the_whole_range(rich: Report) -> None:
     case = _case(rich, "ctrl-1 -> auto-1 automate-studio tcp/5000-6000")
     (failure,) = case.findall("failure")
@@ -80,12 +111,25 @@ def test_what_xml_cannot_hold_is_not_in_it(rich: Report) -> None:
     evil = "".join(map(chr, [*range(32), 0x7F, 0x85, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF, 0x1FFFE])) + "]]><failure>&'\""
     checks = tuple(
         msgspec.structs.replace(
-            check, source=evil, source_role=evil, detail=evil, service=evil, matrix=evil, advice=evil
+            check,
+            source=evil,
+            source_role=evil,
+            detail=evil,
+            service=evil,
+            matrix=evil,
+            advice=evil,
+            application=evil,
+            instead=evil if check.instead else "",
         )
         for check in rich.checks
     )
+    words = ("rule", "matrix", "service", "protocol", "ports", "reason", "help", "cite")
+    gaps = tuple(
+        msgspec.structs.replace(row, **dict.fromkeys(words, evil), sources=(evil,), targets=(evil,))
+        for row in rich.not_checkable
+    )
     run = msgspec.structs.replace(rich.run, inventory=evil, finished=evil)
-    root = parsed(msgspec.structs.replace(rich, checks=checks, run=run))
+    root = parsed(msgspec.structs.replace(rich, checks=checks, not_checkable=gaps, run=run))
     assert int(root.get("failures", "")) == sum(1 for _ in root.iter("failure")) == 7
 
 

@@ -35,11 +35,21 @@ def test_outcomes_differ_without_colour() -> None:
 
 def test_the_parts_come_in_order(rich: Report) -> None:
     text = terminal.render(rich, width=100, color=False)
-    first = text.splitlines()[0]
-    assert first == "7 deviations in 42 checks, 5 inconclusive (pre-install, aiware, 11 hosts)"
+    first = " ".join(text.splitlines()[:2])
+    assert first == (
+        "7 deviations in 45 checks, 5 inconclusive, 4 rows of the matrix cannot be checked "
+        "(pre-install, aiware, 11 hosts, 2 external)"
+    )
     places = [
         text.index(part)
-        for part in ("\nOverview", "\nFindings", "\nAdvice: 6 ways", "\nHosts whose agent failed", "\nNotes")
+        for part in (
+            "\nOverview",
+            "\nFindings",
+            "\nAdvice: 6 ways",
+            "\nNot checkable: 4 rows",
+            "\nHosts whose agent failed: 1 of 11",
+            "\nNotes",
+        )
     ]
     assert places == sorted(places)
     assert "engine-3: the agent was lost 1.4 s into the run" in text
@@ -47,10 +57,11 @@ def test_the_parts_come_in_order(rich: Report) -> None:
 
 def test_a_finding_says_what_was_expected_seen_and_what_to_do(rich: Report) -> None:
     text = terminal.render(rich, width=200, color=False)
-    story = text[text.index("1. controller, services → redis") : text.index("2. controller")]
+    story = text[text.index("1. controller, services → redis") : text.index("2. outside")]
     for part in (
         "verdict   blocked · network: by a device on the way",
-        "expected  tcp 6379 must be reachable (aiware flows[4], cites connections)",
+        "severity  critical",
+        "expected  redis, tcp 6379 must be reachable (aiware flows[4], cites connections)",
         "who       ctrl-1, svc-1, svc-2 → redis-1 (10.20.0.40)  tcp 6379",
         "seen      filtered: no answer, and nothing arrived",
         "source: no answer to 3 SYN in 0.9 s, from fresh ports",
@@ -66,16 +77,60 @@ def test_advice_inside_is_summarised(rich: Report) -> None:
     assert "auto-1 → redis-1" not in text
 
 
+def test_a_way_that_another_stands_in_for_says_so(rich: Report) -> None:
+    text = terminal.render(rich, width=200, color=False)
+    story = text[text.index("! 7. controller → registry") :]
+    assert "instead   one of these ways is enough, and this one is free: registry on mirror" in story
+    assert "who       ctrl-1 → registry.example.com  tcp 443" in story
+
+
+def test_what_cannot_be_checked_is_told_by_reason(rich: Report) -> None:
+    text = terminal.render(rich, width=200, color=False)
+    assert (
+        "- the port is chosen by the system at each start\n"
+        "    engine, services → db: mountd, sunrpc {mountd_port} (optional) (aiware flows[15])\n"
+        "    engine, services → db: statd, sunrpc {statd_port} (optional) (aiware flows[15])\n"
+        "- IP protocol 112 has no ports\n"
+        "    lb → lb: keepalived, vrrp (aiware flows[14], cites balancers)\n"
+    ) in text
+
+
+@pytest.mark.parametrize("reason", ["the same", "reason {}"])
+def test_what_cannot_be_checked_is_bounded(reason: str, rich: Report) -> None:
+    row = rich.not_checkable[0]
+    rows = tuple(
+        msgspec.structs.replace(row, service=f"s{number}", reason=reason.format(number)) for number in range(300)
+    )
+    lines = terminal.render(msgspec.structs.replace(rich, not_checkable=rows), width=80, color=False).splitlines()
+    start = lines.index("Not checkable: 300 rows of the matrix")
+    told = lines[start : lines.index("", start)]
+    assert len(told) < 50
+    assert "more" in told[-1]
+
+
 def test_hostile_strings_are_shown_and_bounded(rich: Report) -> None:
     evil = "\x1b[2J\x1b]0;x\x07\u202e\u2066\x9b31m\r\nPASS"
     hosts = (HostResult(name=evil, addresses=(), problem=evil * 1000),)
     checks = tuple(
         msgspec.structs.replace(
-            check, source=evil, source_role=evil, service=evil * 50, detail=evil, advice=evil, matrix=evil
+            check,
+            source=evil,
+            source_role=evil,
+            service=evil * 50,
+            detail=evil,
+            advice=evil,
+            matrix=evil,
+            application=evil,
+            instead=evil if check.instead else "",
         )
         for check in rich.checks
     )
-    report = msgspec.structs.replace(rich, hosts=hosts, checks=checks, notes=(evil,))
+    words = ("rule", "matrix", "service", "protocol", "ports", "reason", "help", "cite")
+    gaps = tuple(
+        msgspec.structs.replace(row, **dict.fromkeys(words, evil * 50), sources=(evil,), targets=(evil,) * 100)
+        for row in rich.not_checkable
+    )
+    report = msgspec.structs.replace(rich, hosts=hosts, checks=checks, not_checkable=gaps, notes=(evil,))
     lines = terminal.render(report, width=80, color=False).splitlines()
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) <= 80

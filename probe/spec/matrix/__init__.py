@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probe.errors import UserError
 from probe.spec.diagnostics import Diagnostic, SpecError
-from probe.spec.matrix import document, files
+from probe.spec.matrix import document, files, sense
 from probe.spec.matrix.files import builtin
 from probe.spec.matrix.link import link
 from probe.spec.matrix.merge import merge
+from probe.spec.matrix.overrides import override
 from probe.spec.matrix.problems import WHOLE_FILE, Problems
-from probe.spec.matrix.warnings import warn
+from probe.spec.matrix.warnings import remarked, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from probe.model.matrix import Matrix
+    from probe.model.matrix import Matrix, Remark
     from probe.spec.matrix.document import Document
 
 __all__ = ["builtin", "lint", "load", "load_text"]
@@ -50,11 +51,15 @@ def load_text(text: str, file: str = "matrix") -> Matrix:
     return _usable(_read([(file, text)]))
 
 
-def lint(names: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """Every error, or if there is none every warning, of these matrices taken together."""
+def lint(names: Sequence[str], remarks: Callable[[Matrix], Iterable[Remark]] | None = None) -> tuple[Diagnostic, ...]:
+    """Every error, or if there is none every warning, of these matrices taken together. `remarks` may add warnings of
+    its own to the services and flows of a matrix without errors.
+    """
     read = _read(_texts(names))
     if read.matrix is not None and not read.found:
         warn(read.documents, read.matrix)
+        for remark in remarks(read.matrix) if remarks is not None else ():
+            remarked(read.documents, remark)
     return tuple(read.found)
 
 
@@ -90,7 +95,10 @@ def _read(texts: Sequence[tuple[str, str]]) -> _Read:
     if len(documents) < len(texts):
         return _Read(None, documents, problems)
     link(documents)
-    matrix = merge(documents)
+    matrix = override(merge(documents), documents)
+    for number, found in enumerate(documents):
+        for place, message, hint in sense.contradictions(found, matrix):
+            problems[number].add(place, message, hint)
     if not matrix.flows and not any(written.found for written in problems):
         documents[-1].problems.add(
             WHOLE_FILE, "there are no flows: nothing would have to be reachable", "add them under flows"

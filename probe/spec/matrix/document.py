@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from probe.model.matrix import Flow, Matrix, Profile, Role, Service, Source, Variable
-from probe.model.words import Zone
+from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
+from probe.model.words import VariableType, Zone
 from probe.spec.diagnostics import nearest
 from probe.spec.matrix.grammar import MATRIX, VERSION
 from probe.spec.matrix.kinds import describe
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Document:
-    """What was unusable is among the problems and missing, or at its default, in `matrix`."""
+    """What was unusable is among the problems and missing, or at its default, in `matrix`. `overrides` has what the
+    file changes in rows, by section and name.
+    """
 
     file: str
     root: Mapping
     matrix: Matrix
     problems: Problems
+    overrides: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -41,6 +45,11 @@ class Document:
                 node = node.items[step]
         return node
 
+    def has(self, *path: str | int) -> bool:
+        """Whether the key that ends the path is written there."""
+        node = self.value(*path[:-1])
+        return isinstance(node, Mapping) and path[-1] in node.pairs
+
     def key(self, *path: str | int) -> Place:
         """The place of the key that ends the path."""
         node, last = self.value(*path[:-1]), path[-1]
@@ -54,6 +63,13 @@ class Document:
             (item.place for item in items if isinstance(item, Scalar) and item.text.strip() == word), node.place
         )
 
+    def mention(self, path: tuple[str | int, ...], variable: str) -> Place:
+        """The place of the first text of a list that has this variable in it, or of the one text, or the list."""
+        node = self.value(*path)
+        items = node.items if isinstance(node, Sequence) else ()
+        name = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(variable)}(?![A-Za-z0-9_])")
+        return next((item.place for item in items if isinstance(item, Scalar) and name.search(item.text)), node.place)
+
 
 def read(file: str, text: str) -> tuple[Document | None, Problems]:
     """The document, or None where the text is not a matrix at all."""
@@ -66,7 +82,7 @@ def read(file: str, text: str) -> tuple[Document | None, Problems]:
     if not _is_matrix(root, problems) or not isinstance(root, Mapping):
         return None, problems
     data = MATRIX.read(root, problems)
-    return Document(file, root, build(data), problems), problems
+    return Document(file, root, build(data), problems, data.get("overrides", {})), problems
 
 
 def _is_matrix(root: Node, problems: Problems) -> bool:
@@ -99,7 +115,7 @@ def build(data: dict[str, Any]) -> Matrix:
         names=(matrix,),
         title=data.get("title", ""),
         sources={key: Source(key=key, **row) for key, row in data.get("sources", {}).items()},
-        variables={key: Variable(name=key, **row) for key, row in data.get("variables", {}).items()},
+        variables={key: _variable(key, row) for key, row in data.get("variables", {}).items()},
         roles={key: _role(key, row) for key, row in data.get("roles", {}).items()},
         services={key: _service(key, row, matrix) for key, row in data.get("services", {}).items()},
         flows=tuple(_flow(number, row, matrix) for number, row in enumerate(data.get("flows", ()))),
@@ -108,17 +124,41 @@ def build(data: dict[str, Any]) -> Matrix:
     )
 
 
+def _variable(key: str, row: dict[str, Any]) -> Variable:
+    """A type that is not said follows from what is."""
+    if "type" not in row:
+        is_boolean = isinstance(row.get("default"), bool)
+        row["type"] = (
+            VariableType.CHOICE if "choices" in row else VariableType.BOOLEAN if is_boolean else VariableType.PORTS
+        )
+    return Variable(name=key, **row)
+
+
 def _role(key: str, row: dict[str, Any]) -> Role:
-    return Role(name=key, every_host="on" in row, aliases=row.get("aliases", ()), help=row.get("help", ""))
+    rest = {name: value for name, value in row.items() if name not in ("on", "zone")}
+    return Role(name=key, every_host="on" in row, outside="zone" in row, **rest)
 
 
 def _service(key: str, row: dict[str, Any], matrix: str) -> Service:
-    rest = {name: value for name, value in row.items() if name not in ("role", "port", "bind")}
-    return Service(
-        name=key, role=row.get("role", ""), port=row.get("port", ""), local="bind" in row, matrix=matrix, **rest
-    )
+    return Service(name=key, local="bind" in row, matrix=matrix, **service_fields(row))
+
+
+def service_fields(row: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a service as the fields of the model."""
+    names = {"role": "roles", "protocol": "protocols"}
+    return {names.get(key, key): value for key, value in row.items() if key != "bind"}
 
 
 def _flow(number: int, row: dict[str, Any], matrix: str) -> Flow:
-    rest = {name: value for name, value in row.items() if name not in ("from", "to")}
-    return Flow(rule=f"flows[{number}]", sources=row.get("from", ()), services=row.get("to", ()), matrix=matrix, **rest)
+    fields = flow_fields(row)
+    rule, between = fields.pop("id", f"flows[{number}]"), "between" in row
+    sources = row.get("between" if between else "from", ())
+    return Flow(rule=rule, sources=sources, services=row.get("to", ()), between=between, matrix=matrix, **fields)
+
+
+def flow_fields(row: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a flow as the fields of the model, without those that say who and what."""
+    fields = {key.replace("-", "_"): value for key, value in row.items() if key not in ("from", "between", "to")}
+    if "scope" in fields:
+        fields["scope"] = Scope(**{key.replace("-", "_"): value for key, value in fields["scope"].items()})
+    return fields

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from probe.model.conditions import Condition
 from probe.model.matrix import Flow, Matrix, Role, Service, Source, Variable
 from probe.model.words import Policy, Zone
 from probe.spec.matrix.problems import quoted
@@ -19,6 +20,28 @@ if TYPE_CHECKING:
 DEFAULT_POLICY = {Zone.INSIDE: Policy.ADVISE, Zone.OUTSIDE: Policy.ENFORCE}
 
 _Row = TypeVar("_Row", Variable, Role, Service, "Profile")
+
+
+# The keys of a service that must agree, and their fields.
+_OF_SERVICE = {
+    "role": "roles",
+    "port": "port",
+    "protocol": "protocols",
+    "path": "path",
+    "status": "status",
+    "listen": "listen",
+    "count": "count",
+    "address": "address",
+    "at": "at",
+    "when": "when",
+    "unchecked": "unchecked",
+}
+
+
+_HINTS = {
+    "variables": "make the two agree; to give it a value use --set or the inventory",
+    "services": "make the two agree, or rename one; what is to differ goes under overrides",
+}
 
 
 class _Clash(NamedTuple):
@@ -83,7 +106,7 @@ def _unite(
             message = (
                 f"{section[:-1]} {name!r}: {united.key} is {_say(united.here)} here and {_say(united.there)} in {where}"
             )
-            document.problems.add(place, message, "make the two agree, or rename one")
+            document.problems.add(place, message, _HINTS.get(section, "make the two agree, or rename one"))
         else:
             into[name] = united
 
@@ -97,33 +120,62 @@ def _where(earlier: Sequence[Document], *path: str) -> str:
 def _say(value: object) -> str:
     if value in (None, "", ()):
         return "not said"
-    if isinstance(value, tuple):
+    if isinstance(value, Condition):
+        return "another condition"
+    if isinstance(value, tuple) and len(value) > 1:
         return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, tuple):
+        value = value[0]
     return quoted(str(value))
 
 
 def _variable(there: Variable, here: Variable) -> Variable | _Clash:
     """One that has no default leaves it to the other."""
+    for key in ("type", "choices"):
+        if getattr(there, key) != getattr(here, key):
+            return _Clash(key, getattr(here, key), getattr(there, key))
     if there.default is not None and here.default is not None and there.default != here.default:
         return _Clash("default", here.default, there.default)
     default = there.default if there.default is not None else here.default
-    return Variable(name=there.name, default=default, help=there.help or here.help)
+    return msgspec.structs.replace(there, default=default, help=there.help or here.help)
 
 
 def _role(there: Role, here: Role) -> Role | _Clash:
     if there.every_host != here.every_host:
         return _Clash("on", *("every-host" if role.every_host else None for role in (here, there)))
-    aliases = tuple(dict.fromkeys(there.aliases + here.aliases))
-    return Role(name=there.name, every_host=there.every_host, aliases=aliases, help=there.help or here.help)
+    if there.outside != here.outside:
+        return _Clash("zone", *("outside" if role.outside else None for role in (here, there)))
+    if there.policy is not None and here.policy is not None and there.policy is not here.policy:
+        return _Clash("policy", here.policy, there.policy)
+    return msgspec.structs.replace(
+        there,
+        aliases=_united(there.aliases, here.aliases),
+        includes=_united(there.includes, here.includes),
+        networks=_united(there.networks, here.networks),
+        policy=there.policy or here.policy,
+        help=there.help or here.help,
+    )
+
+
+def _united(there: tuple[str, ...], here: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(there + here))
 
 
 def _service(there: Service, here: Service) -> Service | _Clash:
-    for key in ("role", "port", "protocol", "path", "status", "listen"):
-        if getattr(there, key) != getattr(here, key):
-            return _Clash(key, getattr(here, key), getattr(there, key))
+    for key, field in _OF_SERVICE.items():
+        if getattr(there, field) != getattr(here, field):
+            return _Clash(key, getattr(here, field), getattr(there, field))
+    if there.severity and here.severity and there.severity is not here.severity:
+        return _Clash("severity", here.severity, there.severity)
     if there.local != here.local:
         return _Clash("bind", *("local" if service.local else None for service in (here, there)))
-    return msgspec.structs.replace(there, help=there.help or here.help, cite=there.cite or here.cite)
+    return msgspec.structs.replace(
+        there,
+        severity=there.severity or here.severity,
+        remedy=there.remedy or here.remedy,
+        help=there.help or here.help,
+        cite=there.cite or here.cite,
+    )
 
 
 def _profile(there: Profile, here: Profile) -> Profile | _Clash:

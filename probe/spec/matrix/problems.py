@@ -53,6 +53,10 @@ class Problems:
             )
         )
 
+    def at(self, place: Place) -> bool:
+        """Whether something is known to be wrong there."""
+        return any((found.line, found.column) == place for found in self.found)
+
     def line(self, number: int) -> str:
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 

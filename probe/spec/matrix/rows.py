@@ -30,13 +30,15 @@ class Key:
 class Row:
     """A mapping with known keys. Reads as a dict of those that could be read.
 
-    `gotchas` are hints for keys that people are known to write, `instead` is one for those who write no mapping.
+    `either`: keys of which at least one is needed. `gotchas` are hints for keys that people are known to write,
+    `instead` is one for those who write no mapping.
     """
 
     what: str
     keys: dict[str, Key]
     gotchas: dict[str, str] = field(default_factory=dict)
     instead: str = ""
+    either: tuple[str, ...] = ()
 
     def read(self, node: Node, problems: Problems, owner: Scalar | None = None) -> dict[str, Any]:
         """`owner` is the name of the row, where a missing key is best shown."""
@@ -57,15 +59,41 @@ class Row:
         for text, known in self.keys.items():
             if known.required and text not in node.pairs:
                 problems.add(place, f"{self.what} needs the key {text!r}", known.help)
+        if self.either and not node.pairs.keys() & set(self.either):
+            words = " or ".join(map(repr, self.either))
+            problems.add(place, f"{self.what} needs the key {words}", self.keys[self.either[0]].help)
         return {text: value for text, value in row.items() if value is not None}
 
     def schema(self) -> dict[str, Any]:
         required = [text for text, key in self.keys.items() if key.required]
-        return {
-            "type": "object" if required else ["object", "null"],
-            "properties": {text: key.kind.schema() | {"description": key.help} for text, key in self.keys.items()},
-            "additionalProperties": False,
-        } | ({"required": required} if required else {})
+        return (
+            {
+                "type": "object" if required or self.either else ["object", "null"],
+                "properties": {text: key.kind.schema() | {"description": key.help} for text, key in self.keys.items()},
+                "additionalProperties": False,
+            }
+            | ({"required": required} if required else {})
+            | ({"anyOf": [{"required": [text]} for text in self.either]} if self.either else {})
+        )
+
+
+@dataclass(frozen=True)
+class OffOr:
+    """The word `off`, which reads as a row with that key, or a row."""
+
+    row: Row
+
+    def read(self, node: Node, problems: Problems, owner: Scalar | None = None) -> dict[str, Any]:
+        if isinstance(node, Scalar) and node.text == "off":
+            return {"off": True}
+        if isinstance(node, Scalar):
+            hint = f"write off, or the keys to change: {', '.join(self.row.keys)}"
+            problems.add(node.place, f"expected off or {self.row.what}, found {describe(node)}", hint)
+            return {}
+        return self.row.read(node, problems, owner)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": "off"}, self.row.schema()]}
 
 
 @dataclass(frozen=True)
@@ -73,7 +101,7 @@ class Table:
     """Rows by name. Reads as a dict with an entry for each name, usable or not: nobody is to call it unknown."""
 
     what: str
-    row: Row
+    row: Row | OffOr
     pattern: str = NAME
     form: str = NAME_FORM
     reserved: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from probe.spec.matrix.grammar import MATRIX, VERSION
-from probe.spec.matrix.terms import condition_schema
+from probe.spec.matrix.when import condition_schema
 
 
 def schema() -> dict[str, Any]:

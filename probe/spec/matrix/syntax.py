@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING
 
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
-from probe.spec.matrix.problems import WHOLE_FILE, Place, quoted
+from probe.spec.matrix.problems import WHOLE_FILE, Place
 
 if TYPE_CHECKING:
     from probe.spec.matrix.problems import Problems
 
+_ESCAPE = re.compile(r"\\U([0-9A-Fa-f]{8})")
 # (what the parser says, what we say, hint); the first whose text is contained wins.
 _SAYINGS = (
     (r"found character '\t'", "a tab, where YAML wants spaces", "indent with spaces"),
@@ -68,7 +71,9 @@ def explain(error: Exception, text: str, problems: Problems) -> None:
         problems.add(_place_of(text, int(error.position)), message, "remove it")
         return
     if not isinstance(error, MarkedYAMLError) or error.problem is None:
-        problems.add(WHOLE_FILE, f"not YAML: {quoted(str(error))}")
+        found = next((one for one in _ESCAPE.finditer(text) if int(one[1], 16) > sys.maxunicode), None)
+        place = _place_of(text, found.start()) if found else WHOLE_FILE
+        problems.add(place, "an escape that stands for no character", r"write \\ for a backslash, or use single quotes")
         return
     said = f"{error.problem}"
     message, hint = next(((ours, hint) for theirs, ours, hint in _SAYINGS if theirs in said), (f"not YAML: {said}", ""))

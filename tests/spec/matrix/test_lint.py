@@ -16,6 +16,7 @@ variables:
   used: {default: 52380}
   spare: {default: 1}
   open: {}
+  many: {type: count, default: 11}
 roles:
   web: {}
   idle: {}
@@ -32,23 +33,34 @@ services:
   etcd: {role: web, port: "{used}", cite: doc}
   lonely: {role: web, port: 90, cite: doc}
   admin: {role: web, port: 91, bind: local, cite: doc}
+  dns: {role: [lb, web], port: 80, protocol: [tcp, dns/udp], cite: doc}
+  pool: {role: lb, port: 100-109, listen: some, count: "{many}", cite: doc}
+  worker: {role: lb, port: 105, cite: doc}
+  spread: {role: lb, port: 40000-40009, listen: some, count: 10, cite: doc}
 flows:
   - {from: every-host, to: [web-http, web-more, web-udp, web-open], when: {not: {role: lb}}}
-  - {from: web, to: [metrics, etcd, early], cite: doc}
+  - {from: web, to: [metrics, etcd, early, dns], cite: doc}
+  - {from: web, to: [pool, worker, spread], cite: doc}
+  - {from: web, to: [worker, pool], when: {all: [{role: lb}, {not: {role: lb}}]}, cite: doc}
 profiles:
   least: {requires: [small]}
 """
 
 EXPECTED = """\
-shop.yaml:7:3: warning: variable 'spare' is used by no port
-shop.yaml:11:3: warning: role 'idle' is used by no service, flow or profile
-shop.yaml:18:3: warning: service 'web-more' cites no source, where others do
-shop.yaml:18:31: warning: services 'web-http' and 'web-more' share tcp 80 on the same hosts
-shop.yaml:21:32: warning: services 'web-more' and 'metrics' share tcp 81 on the same hosts
-shop.yaml:22:27: warning: 52380 lies in the range 32768-60999, from which systems take ports for outgoing connections
-shop.yaml:23:3: warning: no flow leads to service 'lonely'
-shop.yaml:23:29: warning: services 'early' and 'lonely' share tcp 90 on the same hosts
-shop.yaml:26:5: warning: flows[0] cites no source, where others do
+shop.yaml:7:3: warning: variable 'spare' is used by no row
+shop.yaml:12:3: warning: role 'idle' is used by no service, flow or profile
+shop.yaml:19:3: warning: service 'web-more' cites no source, where others do
+shop.yaml:19:31: warning: services 'web-http' and 'web-more' share tcp 80 on the same hosts
+shop.yaml:22:32: warning: services 'web-more' and 'metrics' share tcp 81 on the same hosts
+shop.yaml:23:27: warning: 52380 lies in the range 32768-60999, from which systems take ports for outgoing connections
+shop.yaml:24:3: warning: no flow leads to service 'lonely'
+shop.yaml:24:29: warning: services 'early' and 'lonely' share tcp 90 on the same hosts
+shop.yaml:26:32: warning: services 'web-http' and 'dns' share tcp 80 on the same hosts
+shop.yaml:26:32: warning: services 'web-more' and 'dns' share tcp 80 on the same hosts
+shop.yaml:26:32: warning: services 'web-udp' and 'dns' share udp 80 on the same hosts
+shop.yaml:27:56: warning: 11 ports of service 'pool' are in use at a time, and it has 10
+shop.yaml:31:5: warning: flows[0] cites no source, where others do
+shop.yaml:34:43: warning: the condition of flows[3] can never hold
 """
 
 
@@ -69,7 +81,7 @@ def test_errors_come_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """What looks unused may be misspelt elsewhere."""
     monkeypatch.chdir(tmp_path)
     Path("shop.yaml").write_text(WORTH_A_LOOK.replace("{role: web, port: 90", "{role: web, port: 0"))
-    assert heads(["shop.yaml"]) == "shop.yaml:23:29: port 0 does not exist: ports go from 1 to 65535\n"
+    assert heads(["shop.yaml"]) == "shop.yaml:24:29: port 0 does not exist: ports go from 1 to 65535\n"
 
 
 def test_what_another_file_uses_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +96,13 @@ def test_what_another_file_uses_is_used(tmp_path: Path, monkeypatch: pytest.Monk
     assert heads(["shop.yaml", "site.yaml"]) == "".join(line for line in rest if line not in gone)
 
 
+# What the documents say is so, however much it is worth a look.
+ACCEPTED = {
+    "clusterware": ["52380 lies in the range 32768-60999, from which systems take ports for outgoing connections"]
+}
+
+
 @pytest.mark.parametrize("name", matrix.builtin())
 def test_the_built_in_ones_are_clean(name: str) -> None:
-    assert matrix.lint([name]) == ()
+    assert [found.message for found in matrix.lint([name])] == ACCEPTED.get(name, [])
     assert matrix.load([name]).names == (name,)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import UserError
-from probe.model.matrix import Condition
-from probe.model.words import Listen, Need, Policy, Protocol, Zone
+from probe.model.conditions import Condition
+from probe.model.matrix import Flow, Role, Service, Variable
+from probe.model.words import Enough, Expect, Hosts, Listen, Policy, Severity, VariableType, Zone
 from probe.spec import matrix
 from probe.spec.diagnostics import SpecError
 
@@ -32,77 +33,43 @@ flows:
 """
 
 
-def test_every_key() -> None:
-    found = matrix.load_text("""\
-portcheck: 1
-name: shop
-title: The shop
-sources:
-  doc: {title: Ports, url: "https://example.com/ports"}
-variables:
-  api_port: {default: 9000, help: the API}
-  tls_port: {}
-roles:
-  agent: {on: every-host, help: everywhere}
-  web: {aliases: [www, front.end]}
-services:
-  api: {role: web, port: "{api_port}", protocol: http, path: /health, status: [200, 204], help: the API, cite: doc}
-  tls: {role: web, port: ["{tls_port}", 8000-8010, "9000"], protocol: https, status: 200, listen: some}
-  admin: {role: web, port: 8081, bind: local, listen: none}
-  names: {role: agent, port: 53, protocol: udp}
-flows:
-  - from: agent
-    to: api
-    when: {not: {any: [{role: web}, {all: [{role: agent}]}]}}
-    need: optional
-    help: why
-    cite: doc
-  - from: [every-host, outside]
-    to: [tls, names]
-policy: {inside: ignore, outside: advise}
-profiles:
-  small: {requires: [web], help: the least}
-""")
-    assert (found.names, found.title) == (("shop",), "The shop")
-    assert found.sources["doc"].url == "https://example.com/ports"
-    assert found.variables["api_port"].default == 9000
-    assert found.variables["tls_port"].default is None
-    assert found.roles["agent"].every_host
-    assert not found.roles["web"].every_host
-    assert found.roles["web"].aliases == ("www", "front.end")
-    api, tls, admin, names = found.services.values()
-    assert (api.port, api.protocol, api.path, api.status, api.cite) == (
-        "{api_port}",
-        Protocol.HTTP,
-        "/health",
-        (200, 204),
-        "doc",
-    )
-    assert (tls.port, tls.status, tls.listen, tls.path) == ("{tls_port},8000-8010,9000", (200,), Listen.SOME, "/")
-    assert (admin.local, admin.listen, admin.protocol) == (True, Listen.NONE, Protocol.TCP)
-    assert (names.protocol, names.local, names.matrix) == (Protocol.UDP, False, "shop")
-    first, second = found.flows
-    inner = Condition(any_of=(Condition(role="web"), Condition(all_of=(Condition(role="agent"),))))
-    assert (first.sources, first.services, first.when) == (("agent",), ("api",), Condition(negated=inner))
-    assert (first.rule, first.need, first.help, first.cite, first.matrix) == (
-        "flows[0]",
-        Need.OPTIONAL,
-        "why",
-        "doc",
-        "shop",
-    )
-    assert (second.rule, second.sources, second.services) == ("flows[1]", ("every-host", "outside"), ("tls", "names"))
-    assert (second.need, second.when) == (Need.REQUIRED, None)
-    assert found.policy == {Zone.INSIDE: Policy.IGNORE, Zone.OUTSIDE: Policy.ADVISE}
-    assert found.profiles["small"].requires == ("web",)
-
-
 def test_what_is_not_said() -> None:
     found = matrix.load_text(SMALL)
     assert found.policy == {Zone.INSIDE: Policy.ADVISE, Zone.OUTSIDE: Policy.ENFORCE}
     assert found.roles["web"].aliases == ("www",)
     assert found.roles["db"].help == ""
-    assert (found.services["db-sql"].protocol, found.services["db-sql"].path) == (Protocol.TCP, "/")
+    assert found.services["db-sql"] == Service(name="db-sql", roles=("db",), port="5432", matrix="shop")
+    assert (found.services["db-sql"].protocols, found.services["db-sql"].listen) == (("tcp",), Listen.ALL)
+    assert found.flows == (Flow(rule="flows[0]", sources=("web",), services=("db-sql",), matrix="shop"),)
+    assert (found.flows[0].expect, found.flows[0].hosts, found.flows[0].enough) == (Expect.REACH, Hosts.ANY, Enough.ALL)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ("{}", VariableType.PORTS),
+        ("{default: 80}", VariableType.PORTS),
+        ("{default: random}", VariableType.PORTS),
+        ("{default: true}", VariableType.BOOLEAN),
+        ("{default: FALSE}", VariableType.BOOLEAN),
+        ("{choices: [a, b]}", VariableType.CHOICE),
+        ("{choices: [a, b], type: choice}", VariableType.CHOICE),
+        ("{default: true, type: boolean}", VariableType.BOOLEAN),
+        ("{default: [1, 2], type: names}", VariableType.NAMES),
+    ],
+)
+def test_a_type_that_is_not_said(row: str, kind: VariableType) -> None:
+    assert matrix.load_text(f"{SMALL}variables: {{v: {row}}}\n").variables["v"].type is kind
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("true", ("true",)), ("TRUE", ("true",)), ("[True, false]", ("true", "false")), ("'true'", ("true",))],
+)
+def test_a_boolean_that_a_condition_asks_for(value: str, words: tuple[str, ...]) -> None:
+    text = SMALL.replace("to: db-sql", f"to: db-sql, when: {{variable: v, is: {value}}}")
+    found = matrix.load_text(f"{text}variables: {{v: {{default: true}}}}\n").flows[0].when
+    assert found == Condition(variable="v", values=words)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +161,52 @@ def test_a_bad_default_is_found_from_another_file(tmp_path: Path) -> None:
         matrix.load([str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")])
 
 
+def test_what_unites(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("""\
+portcheck: 1
+name: a
+variables: {v: {type: count, default: 3}}
+roles:
+  web: {includes: db, policy: ignore}
+  db:
+  partner: {zone: outside, networks: [10.0.0.0/8]}
+services:
+  s: {role: web, port: 80, severity: low, remedy: first}
+  t: {role: web, port: 81}
+flows:
+  - {id: f, from: partner, to: [s, t]}
+""")
+    (tmp_path / "b.yaml").write_text("""\
+portcheck: 1
+name: b
+variables: {v: {type: count, help: how many}}
+roles:
+  web: {includes: [db, lb]}
+  lb: {policy: enforce}
+  db: {policy: advise}
+  partner: {zone: outside, networks: [10.0.0.0/8, 192.0.2.0/24]}
+services:
+  s: {role: web, port: 80, remedy: second}
+  t: {role: web, port: 81, severity: high, remedy: third}
+flows:
+  - {id: f, from: web, to: t}
+""")
+    found = matrix.load([str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")])
+    assert found.variables["v"] == Variable(name="v", type=VariableType.COUNT, default=3, help="how many")
+    assert found.roles == {
+        "web": Role(name="web", includes=("db", "lb"), policy=Policy.IGNORE),
+        "db": Role(name="db", policy=Policy.ADVISE),
+        "partner": Role(name="partner", outside=True, networks=("10.0.0.0/8", "192.0.2.0/24")),
+        "lb": Role(name="lb", policy=Policy.ENFORCE),
+    }
+    assert [(row.severity, row.remedy) for row in found.services.values()] == [
+        (Severity.LOW, "first"),
+        (Severity.HIGH, "third"),
+    ]
+    # An id is a name within its file.
+    assert [(flow.matrix, flow.rule) for flow in found.flows] == [("a", "f"), ("b", "f")]
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SMALL.encode())))
     assert matrix.load(["-"]).names == ("shop",)
@@ -256,7 +269,9 @@ PIECES = st.sampled_from([
     *("80}\n", "'{p}'}\n", "flows:\n", "  - {from: web, to: s}\n", "when: {not: {role: web}}", "variables:\n"),
     *("  p: {default: 1}\n", "\t", "\n", ": ", "- ", "? ", "[", "]", "{", "}", "&a ", "*a ", "!x ", "|\n ", ">-\n "),
     *('"', "'", "#", "---\n", "...\n", "%YAML 1.1\n", "\\x", "\\U00110000", "\ufeff", "\x85", "\u2028", "\x07"),
-    *("<<: ", "~", "0", "-", ","),
+    *("<<: ", "~", "0", "-", ",", "random", "'{p + 1}'", "'{p'", "'a b:1'", "{web: }", "[web, web]"),
+    *("at: ", "address: ", "count: ", "scope: {same: p}", "between: ", "bind: local", "expect: block", "id: a"),
+    *("overrides: {services: {s: {port: '{q}'}}}\n", "overrides: {flows: {", "flows[0]: off", "when: {variable: p}"),
 ])  # fmt: skip
 
 

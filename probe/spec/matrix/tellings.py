@@ -1,0 +1,142 @@
+"""What the keys of a row say, in the few words that go into a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.model.expand import variables_of
+from probe.model.words import Enough, Family, Hosts, Listen, Need
+from probe.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from probe.model.conditions import Condition
+    from probe.model.matrix import Flow, Matrix, Role, Scope, Service, Variable
+    from probe.model.protocols import Spoken
+
+_FAMILIES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
+_LISTEN = {
+    Listen.ALL: "",
+    Listen.SOME: "not all listen",
+    Listen.ACTIVE: "the active host alone listens",
+    Listen.ONCE: "listens once",
+    Listen.NONE: "nothing listens",
+}
+_HOSTS = {Hosts.ANY: "", Hosts.OTHER: "each to the others", Hosts.SAME: "each to itself"}
+_ENOUGH = {Enough.ALL: "", Enough.ONE: "one of them is enough", Enough.FIRST: "the first that works"}
+
+
+def one_line(text: str) -> str:
+    """For a cell or a heading: without line breaks, and with nothing that a terminal would obey."""
+    return printable(" ".join(text.split()))
+
+
+def about(text: str, marks: Iterable[str], cite: str = "") -> str:
+    """`help (marks) [cite]`."""
+    inside = "; ".join(mark for mark in marks if mark)
+    return one_line(f"{text} {f'({inside})' if inside else ''} {f'[{cite}]' if cite else ''}")
+
+
+def protocol_told(spoken: Spoken) -> str:
+    """`tcp`, `http`, `postgresql/tcp`, `esp`."""
+    return f"{spoken.application}/{spoken.protocol}" if spoken.application and spoken.protocol else spoken.word
+
+
+def role_marks(role: Role) -> tuple[str, ...]:
+    """What is special about its hosts."""
+    whence = f", with an address in {', '.join(role.networks)}" if role.networks else ""
+    return (
+        "every host" if role.every_host else "",
+        f"outside{whence}" if role.outside else "",
+        f"open, but allowed by no flow: {role.policy}" if role.policy else "",
+    )
+
+
+def service_marks(service: Service) -> tuple[str, ...]:
+    """What is special about it, without its condition."""
+    return (
+        _LISTEN[service.listen],
+        f"{service.count} in use at a time" if service.count else "",
+        "loopback only" if service.local else "",
+        f"on its {service.address}" if service.address else "",
+        f"at {', '.join(service.at)}" if service.at and service.roles else "",
+    )
+
+
+def flow_marks(flow: Flow) -> tuple[str, ...]:
+    """What is special about it, without its condition."""
+    return (
+        _HOSTS[flow.hosts],
+        scope_told(flow.scope) if flow.scope else "",
+        _ENOUGH[flow.enough],
+        f"during {flow.during}" if flow.during else "",
+        flow.need.value if flow.need is not Need.REQUIRED else "",
+        f"from port {flow.source_port}" if flow.source_port else "",
+    )
+
+
+def scope_told(scope: Scope) -> str:
+    """`same rack`, `another dc`, `to its standby`, `to those whose primary it is`."""
+    told = [
+        f"same {' and '.join(scope.same)}" if scope.same else "",
+        *(f"another {name}" for name in scope.different),
+        *(f"to its {name}" for name in scope.names),
+        *(f"to those whose {name} it is" for name in scope.named_by),
+    ]
+    return ", ".join(part for part in told if part)
+
+
+def if_told(condition: Condition | None) -> str:
+    """`if lb`, `if no lb`, `if source: gpu and tls`, empty for no condition."""
+    return one_line(f"if {condition_told(condition)}") if condition else ""
+
+
+def condition_told(condition: Condition, *, holds: bool = True, of_host: bool = False) -> str:
+    """The condition, or with `holds` False its opposite. `of_host`: what it asks, it asks of one host."""
+    no = "" if holds else "not "
+    if condition.role is not None:
+        return f"{no if of_host or holds else 'no '}{condition.role}"
+    if condition.variable is not None:
+        return _variable(condition, holds=holds)
+    if condition.family is not None:
+        return f"{no}{_FAMILIES[condition.family]}"
+    if condition.negated is not None:
+        return condition_told(condition.negated, holds=not holds, of_host=of_host)
+    for word, inner in (("source", condition.source), ("target", condition.target)):
+        if inner is not None:
+            return f"{word}: {condition_told(inner, holds=holds, of_host=True)}"
+    told = [_part(part, of_host=of_host) for part in condition.parts]
+    whole = (" and " if condition.all_of else " or ").join(told)
+    return whole if holds else f"not ({whole})"
+
+
+def _variable(condition: Condition, *, holds: bool) -> str:
+    values = condition.values
+    if values in (None, ("true",), ("false",)):
+        return f"{'' if holds is (values != ('false',)) else 'not '}{condition.variable}"
+    return f"{condition.variable} is {'' if holds else 'not '}{' or '.join(values or ())}"
+
+
+def _part(part: Condition, *, of_host: bool) -> str:
+    """With parentheses where it has parts of its own."""
+    told = condition_told(part, of_host=of_host)
+    return f"({told})" if part.all_of or part.any_of or part.source or part.target else told
+
+
+def default_told(variable: Variable, matrix: Matrix) -> str:
+    """The default, or what it means that there is none."""
+    value = variable.default
+    if value is None:
+        return "must be set" if variable.name in _needed(matrix) else "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _needed(matrix: Matrix) -> set[str]:
+    """The variables without which no plan can be made."""
+    conditions = [service.when for service in matrix.services.values()] + [flow.when for flow in matrix.flows]
+    asked = {part.variable for when in conditions if when for part in when.walk() if part.variable}
+    ports = (service.port for service in matrix.services.values() if service.port)
+    return asked | {name for text in ports for name in variables_of(text)}
