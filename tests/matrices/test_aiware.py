@@ -1,41 +1,54 @@
-"""The rows of "Ports required by aiWARE run modes", copied by hand from the page, beside those of the matrix.
+"""The rows of "Ports required by aiWARE run modes", and what the controller page adds, copied by hand with their words
+from the pages, beside those of the matrix. What they come to on hosts is in test_aiware_plan.py.
 
 Nothing here is derived from the YAML: a row that is lost, added or changed there fails.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from probe.model.expand import ports_of
-from probe.model.matrix import Condition, Flow, Matrix, Service
-from probe.model.words import Listen, Need, Policy, Protocol, Zone
+from probe.model.conditions import Condition
+from probe.model.expand import UnknownPorts, expand
+from probe.model.ports import PortSet
+from probe.model.variables import Values
+from probe.model.words import Listen, Need, Policy, Zone
 from probe.spec import matrix
+
+if TYPE_CHECKING:
+    from probe.model.matrix import Flow, Matrix
 
 LB = Condition(role="lb")
 NO_LB = Condition(negated=LB)
 QUEUE = "Message queuing for AI Data and AI Processing services and Applications."
 NFS = "Shared storage via NFS. Particularly /cache and /cache/N where {} is a NFS partition number."
 THROUGH_LB = "If aiWARE instance has an LB/Services run mode, then all connections to controller are through LB"
+BEHIND_LB = "Controllers are stateless API services, typically deployed behind a load balancer."
+WORK = (
+    "The engines will query the controller for work. Engines report back status and progress on processing to the "
+    "controller via HTTP POST."
+)
 API_ACCESS = "aiWARE Data uses LB for API access to aiWARE Data and other services."
 
 # Run Mode | Port | Protocol | Description. The nsq row ("4150, 4151, 4160, 4161 | HTTP, TCP") is four: what speaks HTTP
-# there and what does not.
+# there and what does not. Where a row says TCP and portcheck knows what its product speaks, that is the protocol.
 PORTS = [
     ("agent", "8000", "http", "Prometheus metrics collection."),
     ("services", "8443", "https", "Load balancer (LB) manages the communication to applications and APIs."),
     ("automate", "5000-6000", "http", "Proxies connections to Automate Studio. Ports randomly generated."),
     ("controller", "9000", "http", "The API that nodes use for status, monitoring, alerting, and updates."),
     ("controller", "8001", "http", "Prometheus metrics and performance collection."),
-    ("db", "5432", "tcp", "PostgreSQL database for AI Data and AI Processing persistent data."),
+    ("db", "5432", "postgresql", "PostgreSQL database for AI Data and AI Processing persistent data."),
     ("db", "9187", "http", "Prometheus metrics collection."),
     ("es", "9200", "http", "Elastic search (ES) index of persistent data. Application search indexes."),
     ("engine", "9580", "http", "Progress updates from engines to the agent proxy."),
     ("lb", "8443", "https", "Load balancer that manages communication with applications and APIs"),
     ("lb", "8080", "http", "Load balancer for applications and APIs that do not require SSL"),
     ("minio", "10000", "http", "Persistent storage of imported and processed content. Application object storage."),
-    ("nfs", "2049", "tcp", NFS.format("N")),
-    ("nsq", "4150", "tcp", QUEUE),
+    ("nfs", "2049", "nfs", NFS.format("N")),
+    ("nsq", "4150", "nsq", QUEUE),
     ("nsq", "4151", "http", QUEUE),
     ("nsq", "4160", "tcp", QUEUE),
     ("nsq", "4161", "http", QUEUE),
@@ -45,7 +58,7 @@ PORTS = [
     (
         "redis",
         "6379",
-        "tcp",
+        "redis",
         "Caching and other temporary data storage of sessions, and searches. Application data storage.",
     ),
     ("registry", "443", "http", "Docker registry server hosting Docker engine and service images."),
@@ -79,11 +92,24 @@ CONNECTIONS = [
         ),
         "agent",
     ),
-    ("agent", "nfs", "2049", "tcp", None, NFS.format("'N'"), "agent"),
+    (
+        "agent",
+        "elsewhere",
+        "",
+        "tcp",
+        None,
+        (
+            "Used for pulling Docker images. The agent attempts the following registry servers: Registry nodes, "
+            "registry central, specified registry on the service or engine."
+        ),
+        "agent",
+    ),
+    ("agent", "nfs", "2049", "nfs", None, NFS.format("'N'"), "agent"),
     ("agent", "storage", "30051,30551", "http", None, "Used for file storage", "agent"),
-    # "LB (agent) | 8443", which is two connections: to the LB, and from there to the controller.
+    # "LB (agent) | 8443", which is two connections: to the LB, and from there to the controller, as the controller page
+    # says it.
     ("agent", "lb", "8443", "https", LB, THROUGH_LB, "to-controller"),
-    ("lb", "controller", "9000", "http", None, THROUGH_LB, "to-controller"),
+    ("lb", "controller", "9000", "http", None, BEHIND_LB, "controllers"),
     (
         "controller",
         "automate",
@@ -93,8 +119,8 @@ CONNECTIONS = [
         "Used for proxying HTTP connections to Automate Studio.",
         "run-modes",
     ),
-    ("controller", "redis", "6379", "tcp", None, "Used for Redis.", "run-modes"),
-    ("controller", "nsq", "4150-4151,4160-4161", "tcp http", None, "Used for queuing", "run-modes"),
+    ("controller", "redis", "6379", "redis", None, "Used for Redis.", "run-modes"),
+    ("controller", "nsq", "4150-4151,4160-4161", "nsq http tcp", None, "Used for queuing", "run-modes"),
     ("controller", "prometheus", "9090", "tcp", None, "", "run-modes"),
     ("controller", "minio", "10000", "http", None, "Access to stored content", "run-modes"),
     (
@@ -116,7 +142,7 @@ CONNECTIONS = [
         "services",
         "redis",
         "6379",
-        "tcp",
+        "redis",
         None,
         (
             "aiWARE Data uses redis to store sessions, in progress searches and other items. Services/applications may "
@@ -137,7 +163,7 @@ CONNECTIONS = [
         "services",
         "db",
         "5432",
-        "tcp",
+        "postgresql",
         None,
         "aiWARE Data uses separate databases to persist information. Services/applications can use DB as well.",
         "run-modes",
@@ -146,7 +172,7 @@ CONNECTIONS = [
         "services",
         "nsq",
         "4150-4151,4160-4161",
-        "tcp http",
+        "nsq http tcp",
         None,
         "aiWARE Data uses NSQ for eventing messages. Services/applications may use NSQ as well",
         "run-modes",
@@ -202,27 +228,64 @@ EXPOSED = [
 ]
 
 
+# The controller page: source | target | port | protocol | condition | its words | section. The port to the database is
+# the one of the table's row for db; that to the agent of an engine it does not say.
+CONTROLLER = [
+    (
+        "controller",
+        "db",
+        "5432",
+        "postgresql",
+        None,
+        "Upon launch, the controller establishes a read and write connection to the database.",
+        "database",
+    ),
+    ("engine", "controller", "9000", "http", NO_LB, WORK, "jobs"),
+    ("engine", "lb", "8443", "https", LB, WORK, "jobs"),
+    (
+        "controller",
+        "engine",
+        "unstated",
+        "tcp",
+        None,
+        (
+            "The controller sends a message to the engine agent running on the server, which in turn launches an "
+            "engine instance with a Docker run command."
+        ),
+        "engines",
+    ),
+    ("controller", "elsewhere", "", "tcp", None, "Communicate with external services", "controllers"),
+]
+
+
 @pytest.fixture(scope="module")
 def aiware() -> Matrix:
     return matrix.load(["aiware"])
 
 
-def ports(service: Service, aiware: Matrix) -> str:
-    return str(ports_of(service, {name: variable.default for name, variable in aiware.variables.items()}))
+def ports(text: str, aiware: Matrix, **given: str) -> str:
+    """What a port text comes to without an inventory."""
+    values = Values(aiware.variables, given=given, inventory={}, origins={}, hosts={})
+    try:
+        return str(expand(text, values)) if text else ""
+    except UnknownPorts as error:
+        return "unstated" if "does not say" in str(error) else str(error)
 
 
 def target(flow: Flow, aiware: Matrix) -> tuple[str, str, str]:
     """The role, the ports of all services together, and the protocols."""
     services = [aiware.services[name] for name in flow.services]
-    (role,) = {service.role for service in services}
-    joined = ports_of(Service(name="all", role=role, port=",".join(ports(service, aiware) for service in services)), {})
-    return role, str(joined), " ".join(dict.fromkeys(service.protocol.value for service in services))
+    ((role,),) = {service.roles or ("elsewhere",) for service in services}
+    joined = ",".join(ports(service.port, aiware) for service in services)
+    known = str(PortSet.parse(joined)) if joined[:1].isdigit() else joined
+    return role, known, " ".join(dict.fromkeys(word for service in services for word in service.protocols))
 
 
 def test_ports(aiware: Matrix) -> None:
     found = [
-        (service.role, ports(service, aiware), service.protocol.value, service.help)
+        (*service.roles, ports(service.port, aiware), *service.protocols, service.help)
         for service in aiware.services.values()
+        if service.cite == "ports"
     ]
     assert found == PORTS
 
@@ -233,7 +296,7 @@ def test_connections(aiware: Matrix) -> None:
         for flow in aiware.flows
         if flow.sources != ("outside",)
     ]
-    assert found == CONNECTIONS
+    assert found == CONNECTIONS + CONTROLLER
 
 
 def test_exposed(aiware: Matrix) -> None:
@@ -253,13 +316,17 @@ def test_who_is_who(aiware: Matrix) -> None:
     assert len(aiware.roles) == 15
 
 
-def test_what_the_page_leaves_open(aiware: Matrix) -> None:
+def test_what_the_pages_leave_open(aiware: Matrix) -> None:
     assert {name: variable.default for name, variable in aiware.variables.items()} == {
         "controller_port": 9000,
         "registry_port": 443,
+        "agent_port": "unstated",
+        "other_registries": (),
+        "external_services": (),
     }
-    assert str(ports_of(aiware.services["controller-api"], {"controller_port": 9100})) == "9100"
-    assert str(ports_of(aiware.services["registry-docker"], {"registry_port": 5443})) == "5443"
+    assert ports(aiware.services["controller-api"].port, aiware, controller_port="9100") == "9100"
+    assert ports(aiware.services["registry-docker"].port, aiware, registry_port="5443") == "5443"
+    assert ports(aiware.services["agent-control"].port, aiware, agent_port="9600") == "9600"
 
 
 def test_how_much_each_row_asks(aiware: Matrix) -> None:
@@ -270,8 +337,13 @@ def test_how_much_each_row_asks(aiware: Matrix) -> None:
     assert aiware.services["automate-studio"].listen is Listen.SOME
     assert not any(service.local for service in aiware.services.values())
     assert {flow.need for flow in aiware.flows} == {Need.REQUIRED}
-    assert {service.cite for service in aiware.services.values()} == {"ports"}
     assert aiware.policy == {Zone.INSIDE: Policy.ADVISE, Zone.OUTSIDE: Policy.ENFORCE}
+
+
+def test_each_row_has_a_name_of_its_own(aiware: Matrix) -> None:
+    names = [flow.rule for flow in aiware.flows]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if name.startswith("flows[")]
 
 
 # What each HTTP service is asked for, and which answers are healthy; from the products' own documents.
@@ -279,7 +351,7 @@ REQUESTS = {
     "agent-metrics": ("/metrics", (200,)),
     "services-https": ("/", ()),
     "automate-studio": ("/", ()),
-    "controller-api": ("/edge/v1/version", ()),
+    "controller-api": ("/edge/v1/version", (200,)),
     "controller-metrics": ("/metrics", (200,)),
     "db-metrics": ("/metrics", (200,)),
     "es-http": ("/", (200, 401)),
@@ -298,5 +370,5 @@ REQUESTS = {
 
 
 def test_what_is_asked(aiware: Matrix) -> None:
-    http = [service for service in aiware.services.values() if service.protocol in (Protocol.HTTP, Protocol.HTTPS)]
+    http = [service for service in aiware.services.values() if not {"http", "https"}.isdisjoint(service.protocols)]
     assert {service.name: (service.path, service.status) for service in http} == REQUESTS
