@@ -13,8 +13,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` holds from run to run. `rule` names the row of the matrix (`flows[3]`) or, for what no flow allows,
     `policy.inside` or `policy.outside`; `also` are further rows that ask for the same. `policy` says what a deviation
-    is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it. Of checks with the
-    same `alternatives` it is enough that one passes. `itself`: the host dials its own address.
+    is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it. `way_of` are
+    groups of checks of which it is enough that one passes; of each of its `alternatives`, which are some of them, one
+    must, and without any it must pass itself. `itself`: the host dials its own address.
     """
 
     id: str
@@ -39,7 +40,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     status: tuple[int, ...] = ()
     cite: str = ""
     application: str = ""
-    alternatives: str = ""
+    alternatives: tuple[str, ...] = ()
+    way_of: tuple[str, ...] = ()
     itself: bool = False
     severity: Severity | None = None
     remedy: str = ""

@@ -23,6 +23,8 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
     """`rules` all ask for it; the one that asks for most stands for them."""
     flows = sorted((rule.flow for rule in rules), key=_weight)
     first, service = flows[0], offer.service
+    groups = [_group(source, target, offer, flow) for flow in flows]
+    strongest = [group for flow, group in zip(flows, groups, strict=True) if flow.need is first.need]
     role = next((name for name in first.sources if name in source.names and name in source.ordered), source.role)
     return Check(
         id=_identity(first.matrix, first.rule, source, target, address, offer, offer.ports),
@@ -47,7 +49,8 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
         path=service.path,
         status=service.status,
         cite=first.cite or service.cite,
-        alternatives=_alternatives(source, target, offer, first),
+        alternatives=tuple(dict.fromkeys(strongest)) if all(strongest) else (),
+        way_of=tuple(dict.fromkeys(filter(None, groups))),
         itself=source is target and not service.local and _over_its_own_address(flows),
         severity=first.severity or service.severity,
         remedy=first.remedy or service.remedy,
@@ -116,9 +119,9 @@ def _over_its_own_address(flows: Sequence[Flow]) -> bool:
     return any(flow.hosts is Hosts.SAME for flow in flows if flow.need is flows[0].need)
 
 
-def _alternatives(source: Party, target: Party, offer: Offer, flow: Flow) -> str:
-    """What this way shares with those that may stand in for it. Who the active member is, any source may find out: the
-    active one itself, in a mesh, meets idle members alone.
+def _group(source: Party, target: Party, offer: Offer, flow: Flow) -> str:
+    """What this way shares with those that may stand in for it; empty where none may. Who the active member is, any
+    source may find out: the active one itself, in a mesh, meets idle members alone.
     """
     if flow.enough is not Enough.ALL:
         return f"{flow.matrix}/{flow.rule}/{source.host.name}"

@@ -172,6 +172,7 @@ class Gathering:
             through = frozenset(service.roles) & party.names
             if through and not service.at and (service.when is None or holds(service.when, now)):
                 offers += self._offers(service, party, through)
+        offers = _without_once(offers)
         # Those for loopback first: where ports of two services meet, the stricter expectation stands.
         offers.sort(key=lambda offer: not offer.service.local)
         return msgspec.structs.replace(party, offers=tuple(offers))
@@ -246,24 +247,24 @@ class Gathering:
         through = frozenset(service.roles)
         askers = [party for party in self.parties.values() if not through or party.names & through]
         where = f"service {service.name!r}: at"
-        meant: dict[str, dict[str, Values]] = {}
-        lacking: dict[str, Values] = {}
+        meant: dict[tuple[str, Offer], list[str]] = {}
+        lacking: list[str] = []
         for party in askers:
             now = Circumstances(self.present, target=_Nobody(party.values))
             if service.when is None or holds(service.when, now):
-                name, texts = party.host.name, list(self._filled(service.at, where, party.values))
+                texts = list(self._filled(service.at, where, party.values))
                 for text in texts:
-                    meant.setdefault(text, {})[name] = party.values
+                    for named in self._named(service, text, party.values, through, where):
+                        meant.setdefault(named, []).append(party.host.name)
                 if not texts:
-                    lacking[name] = party.values
+                    lacking.append(party.host.name)
 
         def only(hosts: Iterable[str]) -> frozenset[str]:
             found = frozenset(hosts)
             return frozenset() if through or len(found) == len(askers) else found
 
-        for text, hosts in meant.items():
-            for host, offer in self._named(service, text, next(iter(hosts.values())), through, where):
-                yield host, msgspec.structs.replace(offer, sources=only(hosts))
+        for (host, offer), hosts in meant.items():
+            yield host, msgspec.structs.replace(offer, sources=only(hosts))
         if lacking and not (through and meant):
             reason = service.unchecked or f"no endpoint is given: set {_variables(service.at)}"
             for spoken in service.spoken:
@@ -283,6 +284,23 @@ class Gathering:
             if not why and not ports:
                 why = f"{text} has no port"
             yield host, _offer(service, spoken, ports, (host,), through, why)
+
+
+def _without_once(offers: list[Offer]) -> list[Offer]:
+    """A listener that ends after one connection is not touched for the sake of a range that it lies in either."""
+    untouched: dict[Transport, PortSet] = {}
+    for offer in offers:
+        if offer.service.listen is Listen.ONCE and offer.reason:
+            untouched[offer.transport] = untouched.get(offer.transport, PortSet()) | offer.ports
+    if not untouched:
+        return offers
+    cut = [
+        offer
+        if offer.service.listen is Listen.ONCE
+        else msgspec.structs.replace(offer, ports=offer.ports - untouched.get(offer.transport, PortSet()))
+        for offer in offers
+    ]
+    return [offer for offer in cut if offer.ports or offer.reason]
 
 
 class _Nobody(msgspec.Struct, frozen=True):

@@ -106,7 +106,9 @@ def _host(name: str, role: str, address: str, **vars_: Any) -> Host:
 
 def _plan(*hosts: Host, ports: str, protocol: Any = None, **more: Any) -> Plan:
     """web reaches db on these ports; the other way is ignored unless a policy says more."""
-    service = Service(name="sql", roles=("db",), port=ports, matrix="shop", **({"protocols": (protocol,)} if protocol else {}))
+    service = Service(
+        name="sql", roles=("db",), port=ports, matrix="shop", **({"protocols": (protocol,)} if protocol else {})
+    )
     matrix = Matrix(
         names=("shop",),
         roles={"web": Role(name="web"), "db": Role(name="db")},

@@ -60,6 +60,8 @@ MET = {"receipts": Receipts(answered=True)}
 CAME = {"receipts": Receipts(arrived=True)}
 STARVED = {"receipts": Receipts(starved=True)}
 SOME = {"listen": Listen.SOME}
+ACTIVE = {"listen": Listen.ACTIVE}
+DIALLED = {"itself": True}
 UDP = {"protocol": Protocol.UDP}
 ALIVE = {"alive": True}
 AGENTLESS = {"agentless": True}
@@ -146,6 +148,12 @@ ITSELF = [
     (AUTO, LISTENER, None, {}, "pass", None),
     (LIVE, FREE, None, {}, "down", "not-listening"),
     (LIVE, FREE, None, SOME, "pass", None),
+    (LIVE, FREE, None, ACTIVE, "down", "not-listening"),  # a pass would make it the active member
+    (PRE, LISTENER, None, SOME, "pass", None),  # the service takes another port of the range
+    (LIVE, LISTENER, ANSWERED, DIALLED, "pass", None),
+    (LIVE, LISTENER, SILENT, DIALLED, "blocked", None),  # its own firewall is in the way of its own address
+    (PRE, STAND_IN, SILENT, DIALLED, "blocked", None),
+    (PRE, STAND_IN, None, DIALLED, "inconclusive", "timeout"),
     (LIVE, ELSEWHERE, None, {}, "down", "bound-elsewhere"),
     (LIVE, DENIED, None, {}, "inconclusive", "resources"),
     (LIVE, OUTGOING, None, {}, "inconclusive", "resources"),

@@ -158,16 +158,18 @@ class Portcheck:
         self,
         lab: Lab,
         roles: Roles,
-        services: Services,
+        services: Services | str,
         *arguments: str,
         phase: str = "pre-install",
         families: Families = (4,),
         policy: Mapping[str, str] | None = None,
         variables: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Running:
+        """`services` may be a whole matrix, as text."""
         here = Path(tempfile.mkdtemp(dir=self.folder))
         (here / "hosts.txt").write_text(inventory(lab, roles, families, variables or {}))
-        (here / "m.yaml").write_text(matrix(roles, services, policy or {}))
+        text = services if isinstance(services, str) else matrix(roles, services, policy or {})
+        (here / "m.yaml").write_text(text)
         words = [
             "run",
             "--inventory",

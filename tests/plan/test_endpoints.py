@@ -102,6 +102,29 @@ class TestFromVariables:
         assert reasons(plan) == {"f s: 10.0.0.99 has no port"}
 
 
+class TestWhatEachSourceMeans:
+    """Of a party that is nobody's of the inventory."""
+
+    def test_its_own_endpoint(self) -> None:
+        plan = lay(one('at: "{registries}"'), "w1 web registries=a.example:443", "w2 web registries=b.example:443", "x")
+        assert ways(plan) == {"w1>a.example:443/tcp s", "w2>b.example:443/tcp s"}
+
+    def test_its_own_port(self) -> None:
+        text = one('at: far.example, port: "{p}"').replace("variables:", "variables:\n  p: {default: 80}")
+        plan = lay(text, "w1 web p=81", "w2 web")
+        assert ways(plan) == {"w1>far.example:81/tcp s", "w2>far.example:80/tcp s"}
+
+    def test_none_of_its_own(self) -> None:
+        plan = lay(one('at: "{registries}"'), "w1 web registries=a.example:443", "w2 web")
+        assert ways(plan) == {"w1>a.example:443/tcp s"}
+        assert reasons(plan) == {"f s: no endpoint is given: set registries"}
+
+    def test_one_that_is_named_twice_is_asked_once(self) -> None:
+        text = one('at: [a.example, "{registries}"], port: 443')
+        plan = lay(text, "w1 web registries=a.example:443", "w2 web")
+        assert sorted(check.source for check in plan.all_checks()) == ["w1", "w2"]
+
+
 class TestAFloatingAddress:
     """With a role: the address is that of hosts that are there, under a variable of their group."""
 
@@ -117,6 +140,11 @@ class TestAFloatingAddress:
     def test_of_two_groups_each_has_its_own(self) -> None:
         plan = lay(self.TEXT, "w web", "l1 lb vip=10.0.0.98", "l2 lb vip=10.0.0.99")
         assert ways(plan) == {"w>10.0.0.98:443/tcp s", "w>10.0.0.99:443/tcp s"}
+
+    def test_each_member_has_its_own_port_there(self) -> None:
+        text = one('role: lb, at: "{vip}", port: "{p}"').replace("variables:", "variables:\n  p: {default: 80}")
+        plan = lay(text, "w web", "l1 lb vip=10.0.0.99 p=81", "l2 lb vip=10.0.0.99")
+        assert ways(plan) == {"w>10.0.0.99:81/tcp s", "w>10.0.0.99:80/tcp s"}
 
     def test_without_hosts_of_the_role_there_is_no_service(self) -> None:
         plan = lay(self.TEXT, "w web", everywhere={"vip": "10.0.0.99"})

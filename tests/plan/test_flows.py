@@ -140,16 +140,29 @@ class TestEnough:
 
     def test_each_source_needs_one_of_its_own(self) -> None:
         plan = lay(flows("id: f, from: web, to: sql, enough: one"), "w1 web", "w2 web", "d1 db", "d2 db")
-        groups: dict[str, set[str]] = {}
+        groups: dict[tuple[str, ...], set[str]] = {}
         for check in plan.all_checks():
             if check.expect is Expect.REACH:
                 groups.setdefault(check.alternatives, set()).add(check.source)
         assert sorted(map(sorted, groups.values())) == [["w1"], ["w2"]]
 
-    def test_a_row_that_wants_all_is_not_content_with_one(self) -> None:
-        text = flows("id: f, from: web, to: sql, enough: one", "id: g, from: web, to: sql")
-        check = the(lay(text, "w web", "d db"), service="sql", expect=Expect.REACH)
-        assert (check.rule, check.also, check.alternatives) == ("g", ("f",), "")
+    @pytest.mark.parametrize(
+        ("more", "spared_by"),
+        [
+            ("", ()),  # g wants it for itself
+            (", need: optional", ("shop/f/w",)),  # g would have liked it
+            (", enough: one", ("shop/f/w", "shop/g/w")),
+            (", enough: one, need: optional", ("shop/f/w",)),
+        ],
+    )
+    def test_a_way_of_two_rows(self, more: str, spared_by: tuple[str, ...]) -> None:
+        """It counts for each of them; that another way passes is enough where none of the strongest wants this one."""
+        text = flows("id: f, from: web, to: [sql, site], enough: one", f"id: g, from: web, to: sql{more}")
+        check = the(lay(text, "w web", "d db"), service="sql", source="w")
+        assert check.alternatives == spared_by
+        assert check.way_of == tuple(
+            group for group in ("shop/f/w", "shop/g/w") if group == "shop/f/w" or "one" in more
+        )
 
 
 class TestExpectBlock:

@@ -15,7 +15,8 @@ roles:
   head: {includes: [api, store], aliases: [master]}
   api: {}
   store: {includes: disk}
-  disk: {}
+  disk: {includes: spindle}
+  spindle: {}
 services:
   api: {role: api, port: 443}
   disk: {role: disk, port: 7000}
@@ -42,9 +43,9 @@ flows:
 class TestIncludes:
     def test_a_host_holds_them_all(self) -> None:
         plan = lay(HEADS, "h master", "d disk", "x")
-        assert plan.roles("h") == ("agent", "head", "api", "store", "disk")
+        assert plan.roles("h") == ("agent", "head", "api", "store", "disk", "spindle")
         assert plan.role("h") == "head"
-        assert plan.present == {"agent", "head", "api", "store", "disk"}
+        assert plan.present == {"agent", "head", "api", "store", "disk", "spindle"}
 
     def test_as_source_and_as_target(self) -> None:
         plan = lay(HEADS, "h head", "d disk")
@@ -119,7 +120,7 @@ class TestOutside:
 
 class TestPolicyOfARole:
     TEXT = """
-roles: {web: {}, db: {policy: enforce}, junk: {policy: ignore}}
+roles: {web: {}, junk: {policy: ignore}, db: {policy: enforce}}
 services: {sql: {role: db, port: 5432}, site: {role: web, port: 80}, junk: {role: junk, port: 9}}
 flows: [{from: web, to: sql}]
 """

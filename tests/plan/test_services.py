@@ -80,7 +80,7 @@ class TestListen:
     def test_members_of_which_one_is_active_are_alternatives(self) -> None:
         """For all sources together: the active one itself, in a mesh, meets idle members alone."""
         plan = lay(one("port: 1, listen: active, protocol: [tcp, udp]"), "w1 web", "w2 web", "d1 db", "d2 db")
-        groups: dict[str, set[str]] = {}
+        groups: dict[tuple[str, ...], set[str]] = {}
         for check in plan.all_checks():
             if check.expect is Expect.REACH:
                 groups.setdefault(check.alternatives, set()).add(f"{check.source}>{check.target} {check.transport}")
@@ -88,7 +88,7 @@ class TestListen:
         assert set(map(frozenset, groups.values())) == {
             frozenset(f"{pair} {transport}" for pair in pairs) for transport in ("tcp", "udp")
         }
-        assert "" not in groups
+        assert () not in groups
 
     def test_the_members_of_each_cluster_have_an_active_one(self) -> None:
         flow = "{id: f, from: web, to: s, scope: {same: cell}}"

@@ -57,13 +57,13 @@ roles: {web: {}, db: {}}
 services: {sql: {role: db, port: "{p}", at: "vip.example:443"}}
 flows: [{from: web, to: sql}]
 """
-        plan = lay(text, "w web", "d1 db p=7001", "d2 db", everywhere={"nets": "10.0.0.0/8,fd00::/8", "tls": "no"})
+        plan = lay(text, "d1 db p=7001", "w web", "d2 db", everywhere={"nets": "10.0.0.0/8,fd00::/8", "tls": "no"})
         assert [(one.name, one.value, one.origin, one.hosts) for one in plan.settings()] == [
             ("p", "7000", "default", ("w", "d2")),
             ("p", "7001", "host", ("d1",)),
-            ("tls", "false", "group all", ("w", "d1", "d2")),
-            ("nets", "10.0.0.0/8, fd00::/8", "group all", ("w", "d1", "d2")),
-            ("rack", "", "", ("w", "d1", "d2")),
+            ("tls", "false", "group all", ("d1", "w", "d2")),
+            ("nets", "10.0.0.0/8, fd00::/8", "group all", ("d1", "w", "d2")),
+            ("rack", "", "", ("d1", "w", "d2")),
         ]
 
     def test_a_value_that_no_row_needs_may_be_anything(self) -> None:

@@ -58,6 +58,9 @@ def never(document: Document, merged: Matrix) -> Iterator[tuple[Place, str, str]
         if flow.hosts is Hosts.SAME and not flow.between and not _may_be_itself(flow, merged):
             message = f"{flow.rule} matches no host: none inside is outside"
             yield document.value(*path, "hosts").place, message, "hosts: same is for a host that reaches itself"
+        if flow.hosts is Hosts.SAME and flow.expect is Expect.BLOCK:
+            message = f"{flow.rule} matches no pair of hosts: a host is never forbidden to reach itself"
+            yield document.value(*path, "hosts").place, message, "remove it"
         for to in flow.services:
             offered = merged.services[to].when if to in merged.services else None
             if flow.when and offered and possible(offered, merged.variables):
