@@ -13,7 +13,7 @@ from probe.plan.rules import pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probe.plan.parties import Offer
+    from probe.plan.offers import Offer
     from probe.plan.plan import Plan
 
 _MOST_HOSTS = 5

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from probe.model.matrix import Flow
     from probe.model.ports import PortSet
-    from probe.plan.parties import Offer, Party
+    from probe.plan.offers import Offer
+    from probe.plan.parties import Party
     from probe.plan.rules import Rule
 
 _NEEDS = list(Need)

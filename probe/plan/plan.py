@@ -14,8 +14,9 @@ from probe.errors import UserError
 from probe.model.check import Check, Unchecked
 from probe.model.ports import PortSet
 from probe.model.words import Expect, Phase, Policy, Zone
+from probe.plan.gathering import Gathering
 from probe.plan.making import block_check, reach_check, unchecked_row
-from probe.plan.parties import EXTERNAL, Gathering, Offer, Party
+from probe.plan.offers import EXTERNAL, Offer
 from probe.plan.roles import require_known_roles, require_profile, unknown_groups
 from probe.plan.rules import Rule, in_force, leading_from, pairs
 from probe.plan.settings import Setting, settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from probe.model.inventory import Host, Inventory
     from probe.model.matrix import Matrix
     from probe.model.words import Transport
+    from probe.plan.parties import Party
 
 _STRICTEST = [Policy.ENFORCE, Policy.ADVISE, Policy.IGNORE]
 _Place = tuple[str, "Transport"]

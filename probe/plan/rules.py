@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from probe.model.matrix import Flow, Matrix, Scope
-    from probe.plan.parties import Offer, Party
+    from probe.plan.offers import Offer
+    from probe.plan.parties import Party
 
 
 class Rule:

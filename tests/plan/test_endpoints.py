@@ -6,7 +6,7 @@ import pytest
 
 from probe.errors import UserError
 from probe.model.words import Zone
-from probe.plan.parties import EXTERNAL
+from probe.plan.offers import EXTERNAL
 
 from .laying import closed, lay, reasons, the, ways
 
