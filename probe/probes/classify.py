@@ -16,9 +16,11 @@ from probe.model.words import State
 
 # linux/in.h, linux/in6.h, linux/errqueue.h: not all of them have a name in Python's socket module.
 IP_RECVERR, IPV6_RECVERR = 11, 25
+SO_TIMESTAMPNS = 35
 _MSG_ERRQUEUE = 0x2000
 _ORIGIN_ICMP, _ORIGIN_ICMP6 = 2, 3
 _EXTENDED = struct.Struct("=IBBBBII")
+_TIMESPEC = struct.Struct("@ll")
 
 _ICMP4_UNREACHABLE, _ICMP6_UNREACHABLE = 3, 1
 # A device or a host that says "I do not let this pass": 9, 10, 13 by name; 2 and 3 because no router of its own
@@ -118,18 +120,36 @@ def watch_errors(sock: socket.SocketType) -> None:
 
 def read_icmp(sock: socket.SocketType) -> Icmp | None:
     """The first ICMP error in the socket's error queue, if there is one. At most 16 entries are read."""
+    found = read_timed_icmp(sock)
+    return found[0] if found is not None else None
+
+
+def read_timed_icmp(sock: socket.SocketType) -> tuple[Icmp, int | None] | None:
+    """The same, with the kernel's time of its arrival (see `arrival`)."""
     for _ in range(16):
         try:
             _, ancillary, _, _ = sock.recvmsg(256, 512, _MSG_ERRQUEUE | socket.MSG_DONTWAIT)
         except OSError:
             return None
-        for _, _, data in ancillary:
-            if len(data) < _EXTENDED.size:
+        for level, _, data in ancillary:
+            if level == socket.SOL_SOCKET or len(data) < _EXTENDED.size:
                 continue
             _, origin, kind, code, _, _, _ = _EXTENDED.unpack_from(data)
             if origin in (_ORIGIN_ICMP, _ORIGIN_ICMP6):
                 family = 4 if origin == _ORIGIN_ICMP else 6
-                return Icmp(family=family, type=kind, code=code, sender=_offender(data[_EXTENDED.size :]))
+                sender = _offender(data[_EXTENDED.size :])
+                return Icmp(family=family, type=kind, code=code, sender=sender), arrival(ancillary)
+    return None
+
+
+def arrival(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """When the kernel received what `recvmsg` returned, in nanoseconds since the epoch; None where the socket has not
+    set SO_TIMESTAMPNS.
+    """
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
     return None
 
 

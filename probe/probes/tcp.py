@@ -108,7 +108,7 @@ class Dialler:
 class _Dial:
     """One connection from first call to last. `sock` is None once it has ended."""
 
-    __slots__ = ("_asked", "_attempt", "_buffer", "_done", "_house", "_nonce", "_terms", "sock")
+    __slots__ = ("_asked", "_attempt", "_buffer", "_done", "_got", "_house", "_nonce", "_terms", "sock")
 
     def __init__(self, house: Dialler, attempt: Attempt, terms: Terms, done: Done) -> None:
         self._house = house
@@ -118,6 +118,7 @@ class _Dial:
         self._asked = False
         self._nonce = b""
         self._buffer = b""
+        self._got = 0
         self.sock: socket.SocketType | None = None
 
     def connect(self) -> None:
@@ -176,7 +177,8 @@ class _Dial:
             self._accepted(sock)
             return
         self._nonce = self._house.nonce()
-        sock.send(make_ask(key, self._terms.number, self._nonce))
+        bulk = self._attempt.aim.bulk
+        sock.send(make_ask(key, self._terms.number, self._nonce, bulk) + bytes(bulk))
         self._asked = True
         if mask & READ:
             self._receive(sock)
@@ -190,12 +192,14 @@ class _Dial:
         self._end(Observation(state=State.OPEN, operation=Operation.CONNECT, proof=Proof.ACCEPTED, local=local))
 
     def _receive(self, sock: socket.SocketType) -> None:
-        while len(self._buffer) < ANSWER_SIZE:
-            data = sock.recv(512)
+        bulk = self._attempt.aim.bulk
+        while self._got < ANSWER_SIZE + bulk:
+            data = sock.recv(512 + bulk)
             if not data:
                 self._end(self._unanswered(Failure.CLOSED, sock))
                 return
-            self._buffer += data
+            self._got += len(data)
+            self._buffer = (self._buffer + data)[:ANSWER_SIZE] if bulk else self._buffer + data
             if not self._buffer.startswith(MAGIC[: len(self._buffer)]):
                 break
         reply = read_answer(self._attempt.aim.key, self._nonce, self._buffer)

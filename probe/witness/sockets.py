@@ -1,5 +1,5 @@
-"""The target's own socket table: who holds a port here. Read from /proc/net (proc(5)); needs no privilege, but names
-of others' processes may.
+"""The target's own socket table: who holds a port here. Read from /proc/net (proc(5)) and the kernel's sock_diag;
+needs no privilege, but names of others' processes may.
 
 A port can be free, held by a listener (the service, or something in its place), or held by an outgoing connection for
 a moment.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from probe.model.words import Transport
+from probe.witness import sockdiag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +30,9 @@ _MOST_LINES = 1_000_000
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One socket. `listening`: it takes what strangers send (TCP LISTEN, UDP without a peer)."""
+    """One socket. `listening`: it takes what strangers send (TCP LISTEN, UDP without a peer). `only_ipv6`: of those
+    bound to all of IPv6, one that takes no IPv4.
+    """
 
     transport: Transport
     address: str
@@ -37,12 +40,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     listening: bool
     inode: int
     uid: int
+    only_ipv6: bool = False
 
     def covers(self, address: str) -> bool:
         """Whether what is sent to this address of the host arrives at this socket. `::` takes IPv4 too unless the
-        socket forbids it, which the table does not tell.
+        socket forbids it.
         """
-        if self.address in (address, "::"):
+        if self.address == "::":
+            return ":" in address or not self.only_ipv6
+        if self.address == address:
             return True
         return self.address == "0.0.0.0" and ":" not in address
 
@@ -57,7 +63,11 @@ class SocketTable:
 
     @classmethod
     def read(cls, root: Path = Path("/proc/self/net")) -> SocketTable:
-        return cls(_entries(root))
+        only_ipv6 = {one.inode for transport in Transport for one in sockdiag.listening(transport) if one.only_ipv6}
+        return cls(
+            msgspec.structs.replace(entry, only_ipv6=True) if entry.inode in only_ipv6 else entry
+            for entry in _entries(root)
+        )
 
     def on(self, transport: Transport, port: int) -> list[Entry]:
         return self._by_port.get((transport, port), [])

@@ -1,0 +1,85 @@
+"""Whether this host has a way to send to another, as its kernel knows it (rtnetlink(7)); needs no privilege, sends
+nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from ipaddress import ip_address
+from pathlib import Path
+
+from probe.model.ends import Stuck
+
+# linux/rtnetlink.h, linux/neighbour.h.
+_NETLINK_ROUTE, _NEW_ROUTE, _GET_ROUTE, _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 0, 24, 26, 28, 30
+_REQUEST, _ERROR = 1, 2
+_DST, _OIF, _GATEWAY = 1, 4, 5
+_INCOMPLETE, _FAILED = 0x01, 0x20
+_HEADER = struct.Struct("=IHHII")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+_ATTRIBUTE = struct.Struct("=HH")
+_INDEX = struct.Struct("=I")
+_RECEIVE, _SECONDS = 1 << 16, 1.0
+_STRICT = 1  # rp_filter: what comes from an address must come by the interface of the route to it (RFC 3704)
+_SETTINGS = Path("/proc/sys/net/ipv4/conf")
+
+
+def stuck(address: str, interface: str = "") -> Stuck | None:
+    """Why nothing can be sent to this numeric address; None where the kernel knows of nothing. `interface` is the one
+    by which packets from there arrive.
+    """
+    try:
+        target = ip_address(address.partition("%")[0]).packed
+        family = socket.AF_INET if len(target) == 4 else socket.AF_INET6
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_ROUTE) as asked:
+            asked.settimeout(_SECONDS)
+            head = _ROUTE.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, 0)
+            route = _ask(asked, _GET_ROUTE, head, {_DST: target})
+            if route is None:
+                return Stuck.ROUTE
+            found = attributes(route[_ROUTE.size :])
+            out = _INDEX.unpack(found[_OIF])[0] if _OIF in found else 0
+            if (
+                interface
+                and family == socket.AF_INET
+                and socket.if_nametoindex(interface) != out
+                and _strict(interface)
+            ):
+                return Stuck.ROUTE
+            head = _NEIGHBOUR.pack(family, out, 0, 0, 0)
+            neighbour = _ask(asked, _GET_NEIGHBOUR, head, {_DST: found.get(_GATEWAY, target)})
+            if neighbour is not None and _NEIGHBOUR.unpack_from(neighbour)[2] & (_INCOMPLETE | _FAILED):
+                return Stuck.NEIGHBOUR
+    except (OSError, ValueError, struct.error):
+        pass
+    return None
+
+
+def _ask(asked: socket.socket, kind: int, head: bytes, wanted: dict[int, bytes]) -> bytes | None:
+    """The body of the one answer; None where the kernel says that there is none."""
+    body = head + b"".join(_ATTRIBUTE.pack(_ATTRIBUTE.size + len(data), key) + data for key, data in wanted.items())
+    asked.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, 1, 0) + body)
+    data = asked.recv(_RECEIVE)
+    size, answer, _, _, _ = _HEADER.unpack_from(data)
+    return None if answer == _ERROR else data[_HEADER.size : size]
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The first of each kind; raises struct.error for what is cut short."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(data):
+        size, kind = _ATTRIBUTE.unpack_from(data, at)
+        if size < _ATTRIBUTE.size:
+            break
+        found.setdefault(kind, data[at + _ATTRIBUTE.size : at + size])
+        at += (size + 3) & ~3
+    return found
+
+
+def _strict(interface: str) -> bool:
+    """The stricter of the two settings counts, where 2 is loose."""
+    values = [int((_SETTINGS / name / "rp_filter").read_text(encoding="ascii")) for name in ("all", interface)]
+    return max(values) == _STRICT
