@@ -15,13 +15,13 @@ import platform
 import resource
 import socket
 import time
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from probe import __version__
-from probe.model.ports import PortError
+from probe.model.ports import PortError, PortSet
+from probe.model.words import Transport
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import (
     VERSION,
@@ -41,24 +41,34 @@ from probe.wire.messages import (
     Refused,
     Results,
     Stop,
+    Trace,
+    Traced,
+    Unwatch,
     Walk,
     Walked,
+    Watch,
+    Watched,
+    Watching,
+    Work,
     decode_order,
     encode,
 )
+from probe.witness import nexthop, sockdiag
 from probe.witness.sockets import PROCESS_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from probe.model.ends import Stuck
+    from probe.model.sight import Flow, Sight
     from probe.probes.reactor import Reactor
     from probe.standin.lease import Lease
+    from probe.witness.capture import Capture
 
 log = logging.getLogger("portcheck.agent")
 
 _FIRST_WORD = 20.0
 _LONGEST_LEASE = 120.0
 _MOST_ORDERS = 64
+_LONGEST_WATCH, _MOST_CAPTURES, _MOST_PEERS = 300.0, 4, 512
 _TICK = 0.5
 
 
@@ -79,6 +89,8 @@ class Session:
         self._peer = peer
         self._reactor: Reactor | None = None
         self._leases: dict[int, Lease] = {}
+        # Each with its flows, and the ports whose accept queue was full when it began.
+        self._captures: dict[int, tuple[Capture, tuple[Flow, ...], PortSet]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._writing = asyncio.Lock()
         self._lease = _FIRST_WORD
@@ -133,14 +145,6 @@ class Session:
                 log.info("%s: run %s, lease %.0f s", self._peer, order.run, self._lease)
             case Ping():
                 await self._send(Pong(id=order.id))
-            case Look():
-                await self._start(order.id, partial(self._look, order))
-            case Open():
-                await self._start(order.id, partial(self._open, order))
-            case Close():
-                await self._start(order.id, partial(self._close, order))
-            case Walk():
-                await self._start(order.id, partial(self._walk, order))
             case Stop():
                 task = self._tasks.get(order.walk)
                 if task is not None:
@@ -148,23 +152,41 @@ class Session:
             case Bye():
                 self._over = True
             case _:
-                assert_never(order)
+                await self._start(order)
 
-    async def _start(self, number: int, work: Callable[[], Awaitable[None]]) -> None:
+    async def _start(self, order: Work) -> None:
         """Orders run beside each other; the stream is read on meanwhile."""
-        if number in self._tasks or number in self._leases or len(self._tasks) >= _MOST_ORDERS:
+        number = order.id
+        used = number in self._tasks or number in self._leases or number in self._captures
+        if used or len(self._tasks) >= _MOST_ORDERS:
             await self._send(Refused(id=number, reason="its number was given before, or too many are under way"))
             return
-        task = asyncio.create_task(self._carry_out(number, work))
+        task = asyncio.create_task(self._carry_out(order))
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
-    async def _carry_out(self, number: int, work: Callable[[], Awaitable[None]]) -> None:
+    async def _carry_out(self, order: Work) -> None:
         try:
-            await work()
+            match order:
+                case Look():
+                    await self._look(order)
+                case Open():
+                    await self._open(order)
+                case Close():
+                    await self._close(order)
+                case Walk():
+                    await self._walk(order)
+                case Watch():
+                    await self._watch_flows(order)
+                case Unwatch():
+                    await self._unwatch(order)
+                case Trace():
+                    await self._trace(order)
+                case _:
+                    assert_never(order)
         except (OSError, ValueError, PortError) as error:
-            log.warning("%s: order %d failed: %s", self._peer, number, error)
-            await self._send(Refused(id=number, reason=f"{type(error).__name__}: {error}"[:500]))
+            log.warning("%s: order %d failed: %s", self._peer, order.id, error)
+            await self._send(Refused(id=order.id, reason=f"{type(error).__name__}: {error}"[:500]))
 
     async def _look(self, order: Look) -> None:
         from probe.standin.lease import look
@@ -211,6 +233,39 @@ class Session:
                 raise  # else: stopped by order; what is settled has been reported
         await self._send(Walked(id=order.id, attempts=walker.attempts))
 
+    async def _watch_flows(self, order: Watch) -> None:
+        from probe.witness.capture import Capture, CaptureError
+
+        if len(self._captures) >= _MOST_CAPTURES:
+            await self._send(Refused(id=order.id, reason="too many captures are under way"))
+            return
+        capture = Capture(order.flows, seconds=min(max(order.seconds, 1.0), _LONGEST_WATCH))
+        try:
+            capture.start()
+        except CaptureError as error:
+            await self._send(Watching(id=order.id, problem=str(error)))
+            return
+        self._captures[order.id] = (capture, order.flows, _full_queues())
+        log.info("%s: capture of %d flows", self._peer, len(order.flows))
+        await self._send(Watching(id=order.id))
+
+    async def _unwatch(self, order: Unwatch) -> None:
+        capture, flows, full = self._captures.pop(order.watch, (None, (), PortSet()))
+        if capture is None:
+            await self._send(Watched(id=order.id))
+            return
+        seen, full = capture.stop(), full | _full_queues()
+        sure = not seen.full and not seen.lost
+        stuck = await asyncio.to_thread(_stuck, flows, seen.sights)
+        shown = str(full) if full else ""
+        await self._send(Watched(id=order.id, sights=seen.sights, sure=sure, full=shown, stuck=stuck))
+
+    async def _trace(self, order: Trace) -> None:
+        from probe.agent.tracing import paths
+
+        log.info("%s: trace of %d ways", self._peer, len(order.aims))
+        await self._send(Traced(id=order.id, paths=await paths(order)))
+
     def _get_reactor(self) -> Reactor:
         if self._reactor is None:
             from probe.probes.reactor import Reactor
@@ -233,8 +288,23 @@ class Session:
         for lease in self._leases.values():
             await lease.close()
         self._leases.clear()
+        for capture, _, _ in self._captures.values():
+            capture.stop()
+        self._captures.clear()
         if self._reactor is not None:
             self._reactor.close()
+
+
+def _stuck(flows: tuple[Flow, ...], sights: tuple[Sight, ...]) -> dict[str, Stuck]:
+    """Those peers, ordered or met, that this host has no way to send to."""
+    peers = {(peer, "") for flow in flows for peer in flow.peers}
+    peers |= {(sight.source, sight.interface) for sight in sights if not sight.out and sight.opens}
+    found = {peer: nexthop.stuck(peer, interface) for peer, interface in sorted(peers)[:_MOST_PEERS]}
+    return {peer: why for peer, why in found.items() if why is not None}
+
+
+def _full_queues() -> PortSet:
+    return PortSet.of(one.port for one in sockdiag.listening(Transport.TCP) if one.full)
 
 
 def take_name() -> None:

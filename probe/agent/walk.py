@@ -75,8 +75,9 @@ class Walker:
     async def _rounds(self, targets: list[_Target]) -> None:
         number = 0
         while targets:
-            timeout = self._order.timeout * _STRETCH[min(number, len(_STRETCH) - 1)]
-            terms = Terms(number=self._order.number, bind=self._order.bind, timeout=timeout, careful=number > 0)
+            order = self._order
+            timeout = order.timeout * _STRETCH[min(number, len(_STRETCH) - 1)]
+            terms = Terms(number=order.number, bind=order.bind, timeout=timeout, careful=order.once or number > 0)
             await self._round(targets, terms)
             targets = [target for target in targets if not self._ends(target)]
             number += 1
@@ -134,7 +135,7 @@ class Walker:
     def _ends(self, target: _Target) -> bool:
         """Whether this target needs no further round; what is left of it is then final."""
         over = time.monotonic() >= self._end
-        if target.again() and not over:
+        if target.again() and not over and not self._order.once:
             return False
         for attempt in target.left:
             if over:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from probe import __version__
 from probe.coordinator.channels import Channel, ChannelError
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 LEASE, PING, SILENCE = 15.0, 2.0, 12.0
 _SENDING = 10.0
 _STOPPING = 3.0
+
+
+_A = TypeVar("_A", bound=Message)
 
 
 class AgentLost(Exception):
@@ -109,6 +112,13 @@ class Link:
         answer = await self._ask(lambda number: Close(id=number, opened=opened), deadline)
         if not isinstance(answer, Closed):
             raise self.give_up(f"answered an order to close with {type(answer).__name__}")
+        return answer
+
+    async def ask(self, order: Callable[[int], Message], kind: type[_A], deadline: float) -> _A:
+        """An order that has one answer, of this kind."""
+        answer = await self._ask(order, deadline)
+        if not isinstance(answer, kind):
+            raise self.give_up(f"answered an order with {type(answer).__name__}, not with {kind.__name__}")
         return answer
 
     async def walk(self, order: Callable[[int], Walk], results: Callable[[Results], None], deadline: float) -> Walked:

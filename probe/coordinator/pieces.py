@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from probe.model.ends import Ends
 from probe.model.observation import Observation, TargetView
+from probe.model.path import Path
 from probe.model.ports import PortError, PortSet
 from probe.wire.frames import WireError
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """`address` is the one dialled, or the check's own where nothing was."""
+    """`address` is the one dialled, or the check's own where nothing was. `ends` and `path` are the diagnosis of what
+    failed; `large` says of what passed whether large data does, None where nobody asked.
+    """
 
     ports: PortSet
     view: TargetView
@@ -29,6 +33,9 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     seen: Observation | None = None
     elapsed_ms: float | None = None
     rtt_ms: float | None = None
+    ends: Ends | None = None
+    path: Path | None = None
+    large: bool | None = None
 
 
 class Errand:
@@ -80,6 +87,16 @@ class Errand:
                 rtt_ms=outcome.rtt_ms,
             )
         )
+
+    def replace(self, piece: Piece, pieces: Iterable[Piece]) -> None:
+        """Followers share what became of a piece."""
+        made = list(pieces)
+        at = self.pieces.index(piece)
+        self.pieces[at : at + 1] = made
+        for follower in self.followers:
+            for other in [own for own in follower.pieces if own.seen is piece.seen and own.ports & piece.ports]:
+                parts = [(one, one.ports & other.ports) for one in made]
+                follower.replace(other, [msgspec.structs.replace(one, ports=ports) for one, ports in parts if ports])
 
     def finish(self) -> list[Piece]:
         """All pieces, those without an observation last."""

@@ -54,7 +54,7 @@ class Results:
         for check in wanted:
             self._note_reached(check, pieces.get(check.id, ()))
         rows = tuple(row for check in wanted for row in self._check(check, pieces.get(check.id, [])))
-        return with_alternatives(rows, {check.id: check for check in wanted if check.alternatives})
+        return with_alternatives(rows, {check.id: check for check in wanted if check.way_of})
 
     def _note_reached(self, check: Check, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -107,7 +107,8 @@ class Results:
 
     def _situation(self, check: Check, piece: Piece | None, **more: object) -> Situation:
         source, target = self._problem(check.source), self._problem(check.target)
-        known = {"seen": piece.seen, "view": piece.view} if piece is not None else {}
+        told = ("seen", "view", "ends", "path", "large")
+        known = {name: getattr(piece, name) for name in told} if piece is not None else {}
         fields: dict[str, object] = {**known, **more}
         return Situation(
             check=check,

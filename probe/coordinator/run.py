@@ -18,6 +18,7 @@ import msgspec
 
 from probe import __version__
 from probe.coordinator.agents import Agents
+from probe.coordinator.diagnosis import Diagnosis
 from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.pieces import Errand, Piece, share
 from probe.coordinator.receipts import Ledger
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probe.coordinator.selfsigned import SelfSigned
+    from probe.model.account import Account
     from probe.model.check import Check
     from probe.model.inventory import Host
     from probe.plan import Plan
@@ -49,7 +51,7 @@ _WINDOW, _MOST, _PER_TARGET = 1024, 4096, 1024
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is made. `rate`: attempts a second for each source, 0 for no limit; `timeout` of a first attempt in
-    seconds.
+    seconds. `closely`: what passes is diagnosed too, and `accounts` tell what was seen.
     """
 
     phase: Phase = Phase.AUTO
@@ -57,6 +59,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     timeout: float = 1.0
     tls: ssl.SSLContext | None = None
+    closely: bool = False
 
 
 class Run:
@@ -77,10 +80,16 @@ class Run:
         self._checks: dict[str, list[Check]] = {}
         self._pieces: dict[str, list[Piece]] = {}
         self._ledger = Ledger()
+        self._diagnosis = Diagnosis(self._agents, self._hosts, self._aim, self._bare_walk, closely=terms.closely)
         self._certificate: SelfSigned | None = None
         self._done = self._failing = self._total = 0
         self._stopped = asyncio.Event()
         self.interrupted = False
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """What was seen of each way that was tried; none unless the run looks closely."""
+        return tuple(self._diagnosis.accounts)
 
     def stop(self) -> None:
         self.interrupted = True
@@ -149,6 +158,8 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 for source, tasks in errands.items():
                     group.create_task(self._walk(source, tasks, visitors))
+            self._progress(self._done, self._total, self._failing, "asking why")
+            await self._diagnosis.window(errands)
             async with asyncio.TaskGroup() as group:
                 for target, number in opened.items():
                     group.create_task(self._close(target, number))
@@ -249,8 +260,7 @@ class Run:
             self._count(sum(len(errand.ports) for errand in going.values()), 0)
             return
         link, hello = found
-        number = self._numbers[source]
-        aims = tuple(self._aim(task, errand, number) for task, errand in going.items())
+        aims = tuple(self._aim(task, errand, source) for task, errand in going.items())
         targets = {errand.check.target for errand in going.values()}
         share = min(max(1, self._guests(target) // len(visitors[target])) for target in targets)
         ports = sum(len(errand.ports) for errand in going.values())
@@ -259,18 +269,14 @@ class Run:
         most = max(16, min(_MOST, int(hello.files * _CONNECTIONS)))
 
         def order(order_number: int) -> Walk:
-            return Walk(
+            return msgspec.structs.replace(
+                self._bare_walk(source),
                 id=order_number,
-                number=number,
                 aims=aims,
-                bind=_own_loopback(self._hosts[source]),
                 window=min(_WINDOW, most),
                 most=most,
                 per_target=share,
-                rate=self._terms.rate,
-                timeout=self._terms.timeout,
                 deadline=deadline,
-                seed=self._terms.seed + number,
             )
 
         known = 0
@@ -295,8 +301,20 @@ class Run:
         except AgentRefused as error:
             self._agents.blame(source, f"it refused to walk: {error}")
 
-    def _aim(self, task: int, errand: Errand, number: int) -> Aim:
-        check = errand.check
+    def _bare_walk(self, source: str) -> Walk:
+        """How this source walks, without where to."""
+        return Walk(
+            id=0,
+            number=self._numbers[source],
+            aims=(),
+            bind=_own_loopback(self._hosts[source]),
+            rate=self._terms.rate,
+            timeout=self._terms.timeout,
+            seed=self._terms.seed + self._numbers[source],
+        )
+
+    def _aim(self, task: int, errand: Errand, source: str) -> Aim:
+        check, number = errand.check, self._numbers[source]
         stand_in = errand.view.use is PortUse.STAND_IN
         fingerprint = (
             self._certificate.fingerprint if self._certificate and stand_in and check.protocol is Protocol.HTTPS else ""

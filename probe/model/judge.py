@@ -9,9 +9,16 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.check import Check
+from probe.model.ends import Answer, Ends, Stuck
 from probe.model.observation import Failure, Observation, PortUse, Proof, Receipts, TargetView
+from probe.model.path import Path
 from probe.model.result import Where
 from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Verdict
+
+# Failures of which the source's own kernel knows that nothing was sent, and why.
+_NOT_SENT = frozenset({Failure.NOT_PERMITTED, Failure.NO_ROUTE, Failure.HOST_UNREACHABLE})
+# Type and code, by family (RFC 792, RFC 4443).
+_HOST_UNREACHABLE = {4: (3, 1), 6: (1, 3)}
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +38,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     target_problem: Cause | None = None
     agentless: bool = False
     alive: bool = False
+    ends: Ends | None = None
+    path: Path | None = None
+    large: bool | None = None
     source_addresses: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
 
@@ -98,7 +108,7 @@ def _same_host(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.PASS)
         case PortUse.LISTENER:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
-        case PortUse.FREE | PortUse.ELSEWHERE if situation.check.listen is not Listen.ALL:
+        case PortUse.FREE | PortUse.ELSEWHERE if situation.check.listen not in (Listen.ALL, Listen.ACTIVE):
             return Judgement(verdict=Verdict.PASS)
         case PortUse.FREE:
             return Judgement(verdict=Verdict.DOWN, cause=Cause.NOT_LISTENING)
@@ -115,6 +125,8 @@ def _stand_in(situation: Situation) -> Judgement:
     seen, receipts = situation.seen, situation.receipts
     assert seen is not None  # noqa: S101  (judge asked _unmeasured first)
     if seen.proof is Proof.KEYED:
+        if situation.large is False:
+            return _blocked(Cause.MTU, None)
         return Judgement(verdict=Verdict.PASS)
     if situation.target_problem is not None:
         return _unknown(situation.target_problem)
@@ -137,7 +149,11 @@ def _service(situation: Situation) -> Judgement:
     if seen.state is State.OPEN:
         return _answered(situation, seen)
     if seen.state is State.OPEN_FILTERED:
-        return _unknown(None)  # a stranger's datagram need not be answered
+        # A stranger's datagram need not be answered; but where it did not arrive, no service was asked, and where it
+        # was answered, that was lost.
+        ends = situation.ends
+        told = ends is not None and (False in (ends.left, ends.arrived) or ends.answered is Answer.ACCEPT)
+        return (_by_both_ends(situation, seen) if told else None) or _unknown(None)
     if use is PortUse.UNKNOWN and not situation.alive:
         # Nothing on the target speaks for it: only a device that says that it rejects can be believed.
         if _icmp_from_between(situation, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED):
@@ -145,6 +161,8 @@ def _service(situation: Situation) -> Judgement:
         return _unknown(situation.target_problem or Cause.NO_AGENT)
     if situation.target_problem is Cause.AGENT_LOST:
         return _unknown(Cause.AGENT_LOST)
+    if seen.state is State.CLOSED and _refused_by_another(situation.ends):
+        return _not_open(situation, seen)
     if seen.state is State.CLOSED and use is PortUse.ELSEWHERE:
         return Judgement(verdict=Verdict.DOWN, cause=Cause.BOUND_ELSEWHERE)
     if seen.state is State.CLOSED and use is PortUse.FREE:
@@ -172,13 +190,92 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
 
 def _not_open(situation: Situation, seen: Observation) -> Judgement:
     """A listener is there, and the source did not reach it."""
-    here = Where(address=seen.local or None, hop=0, side="at")
+    return _by_both_ends(situation, seen) or _by_the_source(situation, seen)
+
+
+def _by_both_ends(situation: Situation, seen: Observation) -> Judgement | None:
+    """Where the packets of a fresh attempt stopped; None where the interfaces do not prove it."""
+    ends = situation.ends
+    if ends is not None and ends.stuck is not None and ends.left is False:
+        here = _at_the_source(situation, seen)
+        if ends.stuck is Stuck.ROUTE:
+            return _blocked(Cause.NO_ROUTE, here)
+        return _blocked(Cause.NETWORK, msgspec.structs.replace(here, side="after"))
+    # The source's own kernel says why it did not send, and an ICMP error names its sender: better than any guess.
+    if ends is None or seen.failure in _NOT_SENT or _icmp_from_between(situation, seen):
+        return None
+    address = situation.check.address
+    if ends.left is False:
+        return _blocked(Cause.SOURCE_FIREWALL, _at_the_source(situation, seen))
+    if ends.arrived is False:
+        return _blocked(Cause.NETWORK, _stopped(situation)) if _has_left(situation) else None
+    refused = seen.failure is Failure.REFUSED
+    if ends.returned is Answer.ACCEPT and ends.answered in (Answer.ACCEPT, None) and not refused:
+        return _blocked(Cause.SOURCE_FIREWALL, _at_the_source(situation, seen))
+    if not ends.arrived or ends.answered is None:
+        return None
+    if refused and _refused_by_another(ends):
+        return _blocked(Cause.NETWORK, _stopped(situation))
+    target = Where(address=address, side="at")
+    if ends.answered is Answer.NOTHING and ends.overflow and situation.check.transport is Transport.TCP:
+        # Arrived, and nobody had room for it: no firewall.
+        if situation.view.use is PortUse.STAND_IN:
+            return _unknown(Cause.RESOURCES)
+        return Judgement(verdict=Verdict.DOWN, cause=Cause.OVERLOAD, where=target)
+    if ends.answered is Answer.NOTHING and ends.stuck_back is not None:
+        return _blocked(Cause.RETURN_PATH, target)
+    if ends.answered in (Answer.NOTHING, Answer.RESET, Answer.ICMP):
+        return _blocked(Cause.TARGET_FIREWALL, target)
+    if ends.returned is Answer.NOTHING:
+        return _blocked(Cause.RETURN_PATH, None)
+    return None
+
+
+def _refused_by_another(ends: Ends | None) -> bool:
+    """Whether a refusal that the source got was not the target's: it was not asked, said nothing, or accepted."""
+    return ends is not None and (ends.arrived is False or ends.answered in (Answer.NOTHING, Answer.ACCEPT))
+
+
+def _has_left(situation: Situation) -> bool:
+    """Whether the attempts are known to have come as far as the network."""
+    ends, path = situation.ends, situation.path
+    return bool(ends and ends.left) or (path is not None and path.last is not None)
+
+
+def _at_the_source(situation: Situation, seen: Observation) -> Where:
+    """Its address of the family that was dialled."""
+    is_ipv6 = ":" in situation.check.address
+    own = sorted(address for address in situation.source_addresses if (":" in address) is is_ipv6)
+    return Where(address=seen.local or next(iter(own), None), hop=0, side="at")
+
+
+def _stopped(situation: Situation) -> Where | None:
+    """The device that answered in the target's place, or the last one known to have passed it on."""
+    path, seen = situation.path, situation.seen
+    if path is None or (path.passed and seen is not None and seen.failure is not Failure.REFUSED):
+        return None  # what stopped the others let the trace through
+    device = path.rejected or path.last
+    if device is None or not device.addresses:
+        return None
+    return Where(address=device.addresses[0], hop=device.ttl, side="at" if path.rejected else "after")
+
+
+def _blocked(cause: Cause | None, where: Where | None) -> Judgement:
+    return Judgement(verdict=Verdict.BLOCKED, cause=cause, where=where)
+
+
+def _by_the_source(situation: Situation, seen: Observation) -> Judgement:
+    """What the source alone can tell."""
+    here = _at_the_source(situation, seen)
     cause, where = None, None
     if seen.icmp is not None:
         sender = seen.icmp.sender
         where = Where(address=sender or None, side="at")
         if sender in situation.source_addresses or sender == seen.local:
-            cause, where = Cause.SOURCE_FIREWALL, Where(address=sender, hop=0, side="at")
+            # It also says so, unasked, where the next machine on the way does not answer.
+            unreachable = (seen.icmp.type, seen.icmp.code) == _HOST_UNREACHABLE[seen.icmp.family]
+            cause = None if unreachable else Cause.SOURCE_FIREWALL
+            where = Where(address=sender, hop=0, side="at")
         elif sender in situation.target_addresses:
             # An address that the host does not carry is somebody else's on the way: who rejected is not proven.
             cause = None if situation.view.translated else Cause.TARGET_FIREWALL

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probe.model import bothends
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
 from probe.model.words import Cause, Expect, State, Transport, Verdict
@@ -41,6 +42,7 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     target = _target(situation)
     if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
         sentences.append(Evidence(at="target", what=target))
+    sentences += bothends.sentences(situation.ends, situation.path, situation.check.transport)
     if situation.receipts.elsewhere:
         what = f"the stand-in of {situation.receipts.elsewhere} received what was meant for {situation.check.target}"
         sentences.append(Evidence(at="coordinator", what=what))
@@ -158,12 +160,15 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
         case Verdict.DOWN:
             if cause is Cause.BOUND_ELSEWHERE:
                 return f"the service listens only on {', '.join(situation.view.bound)}"
+            if cause is Cause.OVERLOAD:
+                return f"it arrives at {check.target}, where the service's queue of connections is full"
             return "nothing listens on this port of the target"
         case _:
+            if stopped := bothends.stopped(situation, judgement):
+                return stopped
             return _FAILED.get(cause, _FAILED_UNKNOWN.get(judgement.verdict, "")).format(
                 by=situation.view.by or "a process that may not be named",
                 bound=f" (on {', '.join(situation.view.bound)})" if situation.view.bound else "",
-                sender=_sender(situation),
                 source=check.source,
                 target=check.target,
                 status=situation.seen.status if situation.seen else "",
@@ -173,7 +178,13 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
 def _passed(situation: Situation) -> str:
     check, seen = situation.check, situation.seen
     if check.same_host:
-        return "the port is free on this host" if situation.view.use is PortUse.STAND_IN else "it listens on this host"
+        match situation.view.use:
+            case PortUse.STAND_IN:
+                return "the port is free on this host"
+            case PortUse.LISTENER:
+                return "it listens on this host"
+            case _:
+                return "nothing listens on this host just now, and nothing has to"
     if check.expect is Expect.BLOCK and check.local and situation.view.use is PortUse.STAND_IN:
         return "the service is to be bound to loopback, and nothing else listens there"
     if check.expect is Expect.BLOCK:
@@ -211,11 +222,6 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return "nothing listens there now, and in phase live nothing is opened: use --phase auto to have a stand-in answer"
 
 
-def _sender(situation: Situation) -> str:
-    seen = situation.seen
-    return seen.icmp.sender if seen is not None and seen.icmp is not None else ""
-
-
 _FAILED: dict[Cause | None, str] = {
     Cause.PORT_TAKEN: "before the installation {by} already listens there{bound}",
     Cause.INTERCEPTED: "something on the way to {target} answers in its place",
@@ -224,11 +230,9 @@ _FAILED: dict[Cause | None, str] = {
     Cause.HTTP_STATUS: "the service answers HTTP {status}",
     Cause.DNS: "the name of {target} has no address on {source}",
     Cause.NO_ROUTE: "{source} has no route to {target}",
-    Cause.SOURCE_FIREWALL: "{source} itself refuses to send",
-    Cause.TARGET_FIREWALL: "{target} itself rejects it ({sender})",
-    Cause.NETWORK: "a device on the way rejects it ({sender})",
     Cause.RETURN_PATH: "it reaches {target}, and the answer does not come back",
     Cause.PAYLOAD: "the connection is made, but data does not pass",
+    Cause.MTU: "little data passes, and large data does not",
 }
 _FAILED_UNKNOWN: dict[Verdict, str] = {
     Verdict.BLOCKED: "something between the two drops or rejects it; which device is not proven",
@@ -239,6 +243,8 @@ _ADVICE: dict[Cause | None, str] = {
     Cause.SOURCE_FIREWALL: "Allow it in the outgoing rules of {source}: {what}.",
     Cause.NO_ROUTE: "Give {source} a route to {address}, or correct the address of {target} in the inventory.",
     Cause.NETWORK: "Ask the owner of {where} to allow {what}.",
+    Cause.MTU: "Let ICMP 'fragmentation needed' (IPv6: 'packet too big') pass between {source} and {target}, or give all links on the way one MTU.",
+    Cause.OVERLOAD: "Let {service} on {target} take connections faster, or give it a longer queue (its listen backlog, net.core.somaxconn).",
     Cause.TARGET_FIREWALL: "Allow it in the incoming rules of {target}: {what}.",
     Cause.RETURN_PATH: "Look at the way back: the answer of {target} to {source} is lost; check routes and stateful rules for {what}.",
     Cause.PAYLOAD: "Look for a device that inspects content between {source} and {target}: the handshake passes, data does not.",
@@ -277,6 +283,8 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     if situation.agentless and judgement.cause is Cause.NO_AGENT:
         template = "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
     where = judgement.where.address if judgement.where and judgement.where.address else "the network"
+    if judgement.where is not None and judgement.where.side == "after":
+        where = f"{where}, or of the device behind it,"
     sources = situation.seen.local if situation.seen and situation.seen.local else check.source
     text = template.format(
         source=check.source,

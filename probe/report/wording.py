@@ -142,7 +142,7 @@ def seen(check: CheckResult, limit: int = SENTENCE) -> str:
 
 
 def where(place: Where | None) -> str:
-    """`rejected by 10.0.0.254, hop 1`; empty where nothing is known."""
+    """`at 10.0.0.254, hop 1`; empty where nothing is known."""
     if place is None or (place.address is None and place.hop is None):
         return ""
     if place.hop == 0:
@@ -150,8 +150,8 @@ def where(place: Where | None) -> str:
     device = name(place.address) if place.address else "a device without a known address"
     hop = "" if place.hop is None else f", hop {place.hop}"
     if place.side == "after":
-        return f"after {device}{hop} (the last device known to have passed it on)"
-    return f"rejected by {device}{hop}"
+        return f"after {device}{hop} (the last device that it is known to have come to)"
+    return f"at {device}{hop}"
 
 
 def population(report: Report) -> str:

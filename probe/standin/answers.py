@@ -60,14 +60,23 @@ class Answers:
         ask = read_ask(data)
         if ask is None:
             return None
-        key = self._pairs.get(ask.number)
-        if key is None:
-            key = pair_key(self._key, ask.number)
-            if len(self._pairs) < _MOST_SOURCES:
-                self._pairs[ask.number] = key
+        key = self._pair(ask.number)
         ours = is_ours(ask, key)
         _note(self._answered if ours else self._foreign, (ask.number, self._door(local, port, transport)), port)
         return make_answer(key, ask.nonce, port, peer, local) if ours else None
+
+    def bulk(self, data: bytes) -> int:
+        """How many bytes follow this challenge and are wanted back; none from a peer that does not know it."""
+        ask = read_ask(data)
+        return ask.bulk if ask is not None and ask.bulk and is_ours(ask, self._pair(ask.number)) else 0
+
+    def _pair(self, number: int) -> bytes:
+        key = self._pairs.get(number)
+        if key is None:
+            key = pair_key(self._key, number)
+            if len(self._pairs) < _MOST_SOURCES:
+                self._pairs[number] = key
+        return key
 
     def stranger(self, port: int, peer: str, local: str, transport: Transport = Transport.TCP) -> None:
         """Somebody reached the port and knew no challenge."""

@@ -100,7 +100,7 @@ class Listener:
 class _Guest:
     """One accepted connection until it is answered, handed over or gone. `sock` is None then."""
 
-    __slots__ = ("_heard", "_house", "_local", "_peer", "_port", "_waits", "_web", "sock")
+    __slots__ = ("_bulk", "_heard", "_house", "_lacks", "_local", "_peer", "_port", "_waits", "_web", "sock")
 
     def __init__(
         self, house: Listener, sock: socket.SocketType, peer: tuple[str, int], local: str, port: int, web: bool
@@ -111,6 +111,8 @@ class _Guest:
         self._port = port
         self._web = web
         self._heard = b""
+        self._lacks = ASK_SIZE
+        self._bulk = 0
         self._waits = False
         self.sock: socket.SocketType | None = sock
 
@@ -126,23 +128,32 @@ class _Guest:
         if sock is None:
             return True
         try:
-            if self._web:
+            if self._web and not self._heard:
                 first = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
                 if first and not MAGIC.startswith(first):
                     return self._pass_on(sock)
-            data = sock.recv(ASK_SIZE - len(self._heard), socket.MSG_DONTWAIT)
+            data = sock.recv(self._lacks, socket.MSG_DONTWAIT)
         except BlockingIOError:
             self._waits = True
             return False
         except OSError:
             data = b""
-        self._heard += data
-        if data and len(self._heard) < ASK_SIZE and MAGIC.startswith(self._heard[: len(MAGIC)]):
+        if self._take(data):
             self._waits = True
             return False
         self._answer(sock)
         self.leave()
         return True
+
+    def _take(self, data: bytes) -> bool:
+        """Whether more is to come."""
+        self._lacks -= len(data)
+        if self._bulk:
+            return bool(data) and self._lacks > 0
+        self._heard += data
+        if data and not self._lacks:
+            self._bulk = self._lacks = self._house.answers.bulk(self._heard)
+        return bool(data) and self._lacks > 0 and MAGIC.startswith(self._heard[: len(MAGIC)])
 
     def _answer(self, sock: socket.SocketType) -> None:
         answers = self._house.answers
@@ -152,7 +163,7 @@ class _Guest:
             return
         try:
             # MSG_MORE: the end of the connection goes in the same packet.
-            sock.send(answer, socket.MSG_DONTWAIT | socket.MSG_MORE)
+            sock.send(answer + bytes(self._bulk), socket.MSG_DONTWAIT | socket.MSG_MORE)
         except OSError:
             pass  # the peer has gone; the receipt says that it had come
 

@@ -24,19 +24,24 @@ KEY_SIZE = 32
 NONCE_SIZE = 16
 
 _CODE_SIZE = 16
-_ASK = struct.Struct(">4sI16s16s16x")
+_ASK = struct.Struct(">4sI16s16sH14x")
 _ANSWER = struct.Struct(">4sHH16s16s16s")
 _NUMBER = struct.Struct(">I")
+_BULK = struct.Struct(">H")
+MOST_BULK = 16384
 ASK_SIZE, ANSWER_SIZE = _ASK.size, _ANSWER.size
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A challenge as it arrived, not yet verified. `number` is the source's in this run."""
+    """A challenge as it arrived, not yet verified. `number` is the source's in this run. `bulk`: so many bytes follow,
+    and are wanted behind the answer (over TCP: does large data pass?).
+    """
 
     number: int
     nonce: bytes
     code: bytes
+    bulk: int = 0
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -53,21 +58,22 @@ def pair_key(target_key: bytes, number: int) -> bytes:
     return blake2s(_NUMBER.pack(number), key=target_key, person=b"pair").digest()
 
 
-def make_ask(key: bytes, number: int, nonce: bytes) -> bytes:
-    return _ASK.pack(MAGIC, number, nonce, _code(key, b"ask", nonce))
+def make_ask(key: bytes, number: int, nonce: bytes, bulk: int = 0) -> bytes:
+    """`bulk` up to MOST_BULK."""
+    return _ASK.pack(MAGIC, number, nonce, _code(key, b"ask", nonce + _BULK.pack(bulk)), bulk)
 
 
 def read_ask(data: bytes) -> Ask | None:
     """None for what is no challenge at all."""
     if len(data) != ASK_SIZE or not data.startswith(MAGIC):
         return None
-    _, number, nonce, code = _ASK.unpack(data)
-    return Ask(number, nonce, code)
+    _, number, nonce, code, bulk = _ASK.unpack(data)
+    return Ask(number, nonce, code, bulk)
 
 
 def is_ours(ask: Ask, key: bytes) -> bool:
     """Whether the ask was made under this pair's key."""
-    return compare_digest(ask.code, _code(key, b"ask", ask.nonce))
+    return ask.bulk <= MOST_BULK and compare_digest(ask.code, _code(key, b"ask", ask.nonce + _BULK.pack(ask.bulk)))
 
 
 def make_answer(key: bytes, nonce: bytes, port: int, peer: tuple[str, int], local: str) -> bytes:

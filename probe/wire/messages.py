@@ -10,11 +10,14 @@ from typing import TypeVar
 
 import msgspec
 
+from probe.model.ends import Stuck
 from probe.model.observation import Observation, TargetView
+from probe.model.path import Path
+from probe.model.sight import Flow, Sight
 from probe.model.words import Protocol, Transport
 from probe.wire.frames import WireError, frame
 
-VERSION = 1
+VERSION = 2
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -85,7 +88,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A range of ports at one address, as one source is to try it.
 
     `key` is the key of this pair for stand-ins, empty where the real service is asked. `target` numbers the target
-    host: limits are held for each.
+    host: limits are held for each. `bulk`: so many bytes go with the challenge, and as many are wanted back.
     """
 
     task: int
@@ -96,6 +99,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: bytes = b""
     path: str = "/"
     fingerprint: str = ""
+    bulk: int = 0
 
 
 class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
@@ -103,7 +107,8 @@ class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
     kernel's choice.
 
     `window` bounds the attempts begun a moment ago, `per_target` those of each target, `most` all that are in flight;
-    `rate` the attempts a second (0: not limited); `deadline` the whole walk.
+    `rate` the attempts a second (0: not limited); `deadline` the whole walk. `once`: one careful round, whatever it
+    settles.
     """
 
     id: int
@@ -117,6 +122,36 @@ class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
     timeout: float = 1.0
     deadline: float = 600.0
     seed: int = 0
+    once: bool = False
+
+
+class Watch(Message, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
+    """Look at the packets of these flows on the interfaces, from now until Unwatch, or for so many seconds."""
+
+    id: int
+    flows: tuple[Flow, ...]
+    seconds: float = 60.0
+
+
+class Unwatch(Message, frozen=True, kw_only=True, tag="unwatch", omit_defaults=True):
+    """End the capture that the order `watch` began, and say what passed."""
+
+    id: int
+    watch: int
+
+
+class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True):
+    """Follow the way to the first port of each aim, hop by hop; `bind` and `timeout` as in Walk. Silence is asked
+    `tries` times; `flows` source ports are told apart.
+    """
+
+    id: int
+    number: int
+    aims: tuple[Aim, ...]
+    bind: str = ""
+    timeout: float = 1.0
+    tries: int = 2
+    flows: int = 2
 
 
 class Stop(Message, frozen=True, kw_only=True, tag="stop", omit_defaults=True):
@@ -222,6 +257,32 @@ class Walked(Message, frozen=True, kw_only=True, tag="walked", omit_defaults=Tru
     attempts: int
 
 
+class Watching(Message, frozen=True, kw_only=True, tag="watching", omit_defaults=True):
+    """Answers Watch: the capture has begun, or why it may not."""
+
+    id: int
+    problem: str = ""
+
+
+class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=True):
+    """Answers Unwatch. `sure`: what is not among the sights did not pass. `full`: TCP ports whose accept queue was
+    full then, or as the capture began. `stuck`: addresses of those peers that this host cannot send to.
+    """
+
+    id: int
+    sights: tuple[Sight, ...] = ()
+    sure: bool = False
+    full: str = ""
+    stuck: dict[str, Stuck] = {}
+
+
+class Traced(Message, frozen=True, kw_only=True, tag="traced", omit_defaults=True):
+    """Answers Trace: the path of each task."""
+
+    id: int
+    paths: dict[int, Path] = {}
+
+
 class Refused(Message, frozen=True, kw_only=True, tag="refused", omit_defaults=True):
     """An order that this agent does not carry out, and why."""
 
@@ -229,8 +290,10 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused", omit_defaults=T
     reason: str
 
 
-Order = Greet | Ping | Look | Open | Close | Walk | Stop | Bye
-Answer = Hello | Pong | Looked | Closed | Results | Walked | Refused
+Work = Look | Open | Close | Walk | Watch | Unwatch | Trace
+"""Orders that take a while, and have one answer at their end."""
+Order = Greet | Ping | Stop | Bye | Work
+Answer = Hello | Pong | Looked | Closed | Results | Walked | Watching | Watched | Traced | Refused
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

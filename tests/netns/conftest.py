@@ -10,11 +10,16 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tabulate import tabulate
 
 from .harness import Portcheck
 from .lab import Lab, chain, command
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 HERE = Path(__file__).parent
 
@@ -24,6 +29,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.netns)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """The table of situations: each test of one has recorded its name, what it expects and what it found.
+
+    As properties of the tests these come from xdist's workers too.
+    """
+    rows = [
+        (*found, mark)
+        for outcome, mark in (("passed", ""), ("xpassed", ""), ("xfailed", "WRONG, known"), ("failed", "WRONG"))
+        for report in terminalreporter.getreports(outcome)
+        for name, found in report.user_properties
+        if name == "situation"
+    ]
+    if rows:
+        wrong = sum(row[-1] != "" for row in rows)
+        terminalreporter.section(f"{len(rows)} situations, {wrong} wrong")
+        terminalreporter.write_line(tabulate(sorted(rows), ("situation", "expected", "found", ""), tablefmt="simple"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -92,7 +92,7 @@ def test_each_address_of_a_host_is_checked(portcheck: Portcheck) -> None:
         both = f"{lab.address('b1')},{lab.address('b1', 6)}"
         run = portcheck(lab, pair(), {"tcp": "tcp 5000"}, variables={"b1": {"portcheck_address": both}})
     assert run.outcome(address="10.77.3.2") == ("pass", None), run
-    assert run.outcome(address="fd77:3::2") == ("blocked", None), run
+    assert run.outcome(address="fd77:3::2") == ("blocked", "network"), run
     assert run.code == 1
 
 

@@ -17,7 +17,7 @@ def test_a_range_with_a_hole(portcheck: Portcheck) -> None:
         run = portcheck(lab, pair(), {"tcp": "tcp 5000-5099", "udp": "udp 5000-5099"})
     for service in ("tcp", "udp"):
         found = {row["ports"]: (row["verdict"], row["cause"]) for row in run.rows(service=service)}
-        assert found == {"5000-5049,5060-5099": ("pass", None), "5050-5059": ("blocked", None)}, run
+        assert found == {"5000-5049,5060-5099": ("pass", None), "5050-5059": ("blocked", "network")}, run
     assert run.code == 1
 
 

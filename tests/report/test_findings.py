@@ -143,7 +143,7 @@ def test_where(rich: Report) -> None:
     told = {where(check.where) for check in rich.checks}
     assert told == {
         "",
-        "after 10.20.0.254, hop 1 (the last device known to have passed it on)",
-        "after fd00:20::fe, hop 2 (the last device known to have passed it on)",
-        "rejected by 10.20.0.30, hop 2",
+        "after 10.20.0.254, hop 1 (the last device that it is known to have come to)",
+        "after fd00:20::fe, hop 2 (the last device that it is known to have come to)",
+        "at 10.20.0.30, hop 2",
     }

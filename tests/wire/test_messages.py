@@ -20,6 +20,9 @@ ORDERS = [
     messages.Open,
     messages.Close,
     messages.Walk,
+    messages.Watch,
+    messages.Unwatch,
+    messages.Trace,
     messages.Stop,
     messages.Bye,
 ]
@@ -30,6 +33,9 @@ ANSWERS = [
     messages.Closed,
     messages.Results,
     messages.Walked,
+    messages.Watching,
+    messages.Watched,
+    messages.Traced,
     messages.Refused,
 ]
 # What the other end reads as 64 bits, and text that UTF-8 can hold.

@@ -1,0 +1,51 @@
+"""Paths to ports that did not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from probe.model.ports import PortSet
+from probe.probes.trace import trace
+
+if TYPE_CHECKING:
+    from probe.model.path import Path
+    from probe.wire.messages import Aim
+    from probe.wire.messages import Trace as Order
+
+# So many at a time: routers answer a few of them a second.
+_TOGETHER = 12
+
+
+async def paths(order: Order) -> dict[int, Path]:
+    """By task. A name has no path: whoever orders one knows the address that was dialled."""
+    turn = asyncio.Semaphore(_TOGETHER)
+
+    async def follow(aim: Aim) -> Path | None:
+        if not _literal(aim.address):
+            return None
+        port = PortSet.parse(aim.ports).ranges[0][0]
+        async with turn:
+            return await trace(
+                aim.address,
+                aim.protocol.transport,
+                port,
+                bind=order.bind,
+                timeout=order.timeout,
+                tries=order.tries,
+                flows=order.flows,
+            )
+
+    async with asyncio.TaskGroup() as group:
+        tasks = {aim.task: group.create_task(follow(aim)) for aim in order.aims}
+    found = {task: running.result() for task, running in tasks.items()}
+    return {task: path for task, path in found.items() if path is not None}
+
+
+def _literal(address: str) -> bool:
+    try:
+        ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return True
