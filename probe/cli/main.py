@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Name, module, one line for --help. The module has `configure(parser)` and `run(arguments) -> int`.
 COMMANDS = {
     "run": "check every required and every forbidden way between the hosts of an inventory",
+    "explain": "one check, measured afresh and told with all its evidence: packets at both ends, path, what to do",
     "plan": "what `run` would check; no packet is sent",
     "matrix": "list, show, lint, compare and draft specifications; print their schema",
     "inventory": "show and lint an inventory as portcheck reads it",
@@ -27,7 +28,7 @@ COMMANDS = {
     "pki": "make the certificates that agents and coordinator know each other by",
 }
 # What the extra `coordinator` brings; a node has none of it.
-_COORDINATORS = frozenset({"cryptography", "jinja2", "ruamel", "tabulate"})
+_COORDINATORS = frozenset({"cryptography", "jinja2", "ruamel", "scapy", "tabulate"})
 
 
 def parser_for(command: str | None) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:

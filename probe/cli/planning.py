@@ -1,4 +1,4 @@
-"""What `run` and `plan` share: the arguments, and from them a plan."""
+"""What `run`, `plan` and `explain` share: the arguments, and from them a plan."""
 
 from __future__ import annotations
 
@@ -7,18 +7,49 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.cli import settings
 from probe.errors import UserError
 from probe.model.words import Phase
 
 if TYPE_CHECKING:
     from probe.model.inventory import Inventory
-    from probe.plan import Plan
+    from probe.model.matrix import Matrix
+    from probe.plan import Plan, Wishes
 
 PHASES = ("auto", "pre-install", "live")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything that a plan of many checks takes."""
+    add_specification(parser)
+    parser.add_argument(
+        "--exposure",
+        choices=("known",),
+        default="known",
+        help="which ports must not be reachable where no flow allows it: known (default), those that any service "
+        "of the target names",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="EXPR",
+        help="a part of the plan, check by check, such as 'source=engine-* service=redis,nsq* port=6379'",
+    )
+    parser.add_argument(
+        "--seed", type=_natural, metavar="N", help="order of the checks; the report names the one that was used"
+    )
+    parser.add_argument(
+        "--max-rate",
+        type=_rate,
+        metavar="PPS",
+        default=0.0,
+        help="connection attempts and datagrams a second from each source (default: no limit but the window)",
+    )
+
+
+def add_specification(parser: argparse.ArgumentParser) -> None:
+    """What is there, and what is asked of it."""
     parser.add_argument(
         "-i",
         "--inventory",
@@ -46,29 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", metavar="VAR=VALUE", action=settings.Repeated, help="a variable of the matrix; wins over the inventory"
     )
-    parser.add_argument(
-        "--exposure",
-        choices=("known",),
-        default="known",
-        help="which ports must not be reachable where no flow allows it: known (default), those that any service "
-        "of the target names",
-    )
-    parser.add_argument(
-        "--only",
-        metavar="EXPR",
-        help="a part of the plan, check by check, such as 'source=engine-* service=redis,nsq* port=6379'",
-    )
-    parser.add_argument(
-        "--seed", type=_natural, metavar="N", help="order of the checks; the report names the one that was used"
-    )
     parser.add_argument("--strict", action="store_true", help="whatever no flow allows is a deviation, inside too")
-    parser.add_argument(
-        "--max-rate",
-        type=_rate,
-        metavar="PPS",
-        default=0.0,
-        help="connection attempts and datagrams a second from each source (default: no limit but the window)",
-    )
 
 
 def _natural(text: str) -> int:
@@ -97,8 +106,28 @@ def seed_of(arguments: argparse.Namespace) -> int:
 
 def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
     """Read everything and lay it over each other; raises UserError with all that is wrong."""
-    from probe.plan import Plan, Wishes
+    from probe.plan import Plan
     from probe.plan.only import parse
+
+    matrix, inventory = read(arguments)
+    only = parse(arguments.only) if arguments.only else None
+    return Plan(matrix, inventory, msgspec.structs.replace(wishes(arguments), seed=seed, only=only))
+
+
+def wishes(arguments: argparse.Namespace) -> Wishes:
+    """Those of add_specification."""
+    from probe.plan import Wishes
+
+    return Wishes(
+        values=_assignments(arguments.set or []),
+        profile=arguments.profile or "",
+        strict=arguments.strict,
+        phase=Phase(arguments.phase),
+    )
+
+
+def read(arguments: argparse.Namespace) -> tuple[Matrix, Inventory]:
+    """Warnings about the inventory go to stderr; raises UserError with all that is wrong."""
     from probe.spec import inventory as inventories
     from probe.spec import matrix as matrices
 
@@ -111,16 +140,7 @@ def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
     for warning in warnings:
         print(warning.render(), file=sys.stderr)
     names = [name for name in arguments.matrix or [] if name] or _matrices_of(inventory, arguments.inventory)
-    matrix = matrices.load(names)
-    wishes = Wishes(
-        seed=seed,
-        values=_assignments(arguments.set or []),
-        profile=arguments.profile or "",
-        strict=arguments.strict,
-        phase=Phase(arguments.phase),
-        only=parse(arguments.only) if arguments.only else None,
-    )
-    return Plan(matrix, inventory, wishes)
+    return matrices.load(names), inventory
 
 
 def _assignments(texts: list[str]) -> dict[str, str]:

@@ -68,6 +68,7 @@ _KNOWN = frozenset(
         "matrix",
         "max_rate",
         "only",
+        "pcap",
         "phase",
         "profile",
         "seed",
