@@ -24,6 +24,7 @@ from probe.model.ports import PortError, PortSet
 from probe.model.words import Transport
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import (
+    MOST_SIGHTS,
     VERSION,
     Answer,
     Bye,
@@ -239,7 +240,7 @@ class Session:
         if len(self._captures) >= _MOST_CAPTURES:
             await self._send(Refused(id=order.id, reason="too many captures are under way"))
             return
-        capture = Capture(order.flows, seconds=min(max(order.seconds, 1.0), _LONGEST_WATCH))
+        capture = Capture(order.flows, packets=MOST_SIGHTS, seconds=min(max(order.seconds, 1.0), _LONGEST_WATCH))
         try:
             capture.start()
         except CaptureError as error:

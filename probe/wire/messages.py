@@ -264,6 +264,10 @@ class Watching(Message, frozen=True, kw_only=True, tag="watching", omit_defaults
     problem: str = ""
 
 
+MOST_SIGHTS = 12_000
+"""So many packets fit into one frame, whatever they are."""
+
+
 class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=True):
     """Answers Unwatch. `sure`: what is not among the sights did not pass. `full`: TCP ports whose accept queue was
     full then, or as the capture began. `stuck`: addresses of those peers that this host cannot send to.

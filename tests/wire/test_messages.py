@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.model.sight import Sight
+from probe.model.words import Transport
 from probe.wire import messages
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import Answer, Message, Order, decode_answer, decode_order, encode
@@ -74,6 +76,16 @@ def test_orders_arrive_as_they_were_sent(order: Order) -> None:
 @given(st.one_of([some(kind) for kind in ANSWERS]))
 def test_answers_arrive_as_they_were_sent(answer: Answer) -> None:
     assert decode_answer(sent(answer)) == answer
+
+
+def test_all_that_a_capture_may_hold_fits_into_one_frame() -> None:
+    longest = "2001:db8:1111:2222:3333:4444:5555:6666"
+    sight = Sight(
+        at=1e9 + 0.1, out=True, transport=Transport.TCP, source=longest, source_port=65535, target=longest,
+        target_port=65535, ttl=255, flags="FSRPAU", size=65535, seq=2**32 - 1, ack=2**32 - 1, interface="x" * 15,
+        icmp=(255, 255), sender=longest,
+    )  # fmt: skip
+    assert encode(messages.Watched(id=2**31, sights=(sight,) * messages.MOST_SIGHTS, sure=True))
 
 
 @given(st.binary(max_size=200))
