@@ -63,10 +63,11 @@ class Diagnosis:
         self._walk = walk
         self._everybody = frozenset(address for host in hosts.values() for address in host.addresses)
         self._closely = closely
+        self._large = LargeData(agents, aim, walk)
         self.accounts: list[Account] = []
 
     async def window(self, errands: Mapping[str, list[Errand]]) -> None:
-        await LargeData(self._agents, self._aim, self._walk).window(errands)
+        await self._large.window(errands)
         suspects = {source: suspects_of(source, found, closely=self._closely) for source, found in errands.items()}
         suspects = {source: found for source, found in suspects.items() if found and self._agents.link(source)}
         if not suspects:

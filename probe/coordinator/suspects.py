@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probe.wire.messages import Outcome
 
 # Ports of one piece that are tried again, and those of one source together.
-_SAMPLES, _PER_SOURCE = 8, 2000
+SAMPLES, _PER_SOURCE = 8, 2000
 # What a diagnosis can say more of: silence, refusals, and what broke off.
 _OF_INTEREST = frozenset({
     Failure.TIMEOUT, Failure.KERNEL_TIMEOUT, Failure.REFUSED, Failure.ICMP, Failure.HOST_UNREACHABLE, Failure.RESET,
@@ -60,13 +60,13 @@ def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> lis
         for piece in errand.pieces:
             if piece.seen is None or left <= 0 or not (closely or piece.seen.failure in _OF_INTEREST):
                 continue
-            ports = _some(piece.ports, min(_SAMPLES, left))
+            ports = some(piece.ports, min(SAMPLES, left))
             left -= len(ports)
             found.append(Suspect(source=source, errand=errand, piece=piece, ports=ports))
     return found
 
 
-def _some(ports: PortSet, most: int) -> PortSet:
+def some(ports: PortSet, most: int) -> PortSet:
     """The first and last of them, and some between."""
     return PortSet.of(_evenly(list(ports), most))
 

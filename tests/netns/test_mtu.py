@@ -12,7 +12,9 @@ from .lab import ROUTER, Lab, chain
 if TYPE_CHECKING:
     from .harness import Portcheck, Run
 
-SERVICES = {"tcp": "tcp 5000", "http": "http 8080", "range": "tcp 6000-6020", "udp": "udp 5001"}
+SERVICES = {
+    "tcp": "tcp 5000", "http": "http 8080", "range": "tcp 6000-6020", "wide": "tcp 10000-11200", "udp": "udp 5001",
+}  # fmt: skip
 SILENCE = "icmp type destination-unreachable icmp code frag-needed drop", "icmpv6 type packet-too-big drop"
 
 
@@ -33,7 +35,7 @@ def hole(request: pytest.FixtureRequest, portcheck: Portcheck) -> Run:
 @pytest.mark.parametrize("family", BOTH, ids=["ipv4", "ipv6"])
 def test_large_data_is_held_up(hole: Run, family: int) -> None:
     found = hole.over(family)
-    for service in ("tcp", "http", "range"):
+    for service in ("tcp", "http", "range", "wide"):
         row = found.row(service=service)
         assert (row["verdict"], row["cause"], row["state"]) == ("blocked", "mtu", "open"), found
     assert hole.code == 1
