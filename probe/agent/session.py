@@ -232,7 +232,7 @@ class Session:
         except asyncio.CancelledError:
             if self._over:
                 raise  # else: stopped by order; what is settled has been reported
-        await self._send(Walked(id=order.id, attempts=walker.attempts))
+        await self._send(Walked(id=order.id, attempts=walker.attempts, paths=tuple(walker.paths)))
 
     async def _watch_flows(self, order: Watch) -> None:
         from probe.witness.capture import Capture, CaptureError

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from probe.model.ports import PortSet
 from probe.probes.trace import trace
+from probe.wire.challenge import NONCE_SIZE, make_ask
 
 if TYPE_CHECKING:
     from probe.model.path import Path
@@ -31,16 +33,23 @@ async def paths(order: Order) -> dict[int, Path]:
                 aim.address,
                 aim.protocol.transport,
                 port,
+                payload=_payload(aim, order.number),
                 bind=order.bind,
                 timeout=order.timeout,
                 tries=order.tries,
                 flows=order.flows,
+                sorting=order.sorting,
             )
 
     async with asyncio.TaskGroup() as group:
         tasks = {aim.task: group.create_task(follow(aim)) for aim in order.aims}
     found = {task: running.result() for task, running in tasks.items()}
     return {task: path for task, path in found.items() if path is not None}
+
+
+def _payload(aim: Aim, number: int) -> bytes:
+    """What a stand-in answers, so that a datagram that came through can be told."""
+    return make_ask(aim.key, number, os.urandom(NONCE_SIZE)) if aim.key else b""
 
 
 def _literal(address: str) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from probe.probes.reactor import Reactor
-    from probe.wire.messages import Outcome, Walk
+    from probe.wire.messages import Followed, Outcome, Walk
 
 # Attempts a second at one target in the first slow round, the slowest that a target can make us, and how many seconds
 # of attempts a round may take: where most is dropped for good, what little gets through must not set the pace.
@@ -63,16 +63,18 @@ class Walker:
         self._end = time.monotonic() + order.deadline
         self._reported = self._told = time.monotonic()
         self.attempts = 0
+        self.paths: list[Followed] = []
 
     async def run(self) -> None:
         """Ends when everything is settled, or at the order's deadline: what was still changing then is `timeout`."""
         targets = await self._targets()
         try:
-            await self._rounds(targets)
+            async with asyncio.TaskGroup() as group:
+                await self._rounds(targets, group)
         finally:
             await self._flush()
 
-    async def _rounds(self, targets: list[_Target]) -> None:
+    async def _rounds(self, targets: list[_Target], group: asyncio.TaskGroup) -> None:
         number = 0
         while targets:
             order = self._order
@@ -81,6 +83,15 @@ class Walker:
             await self._round(targets, terms)
             targets = [target for target in targets if not self._ends(target)]
             number += 1
+            if number == 1 and self._order.follow:
+                group.create_task(self._follow([attempt for target in targets for attempt in target.left]))
+
+    async def _follow(self, failed: list[Attempt]) -> None:
+        from probe.agent.following import chosen, follow
+
+        # An attempt goes on being tried meanwhile; what is followed is the way.
+        if found := chosen(failed, self._order.follow):
+            self.paths += await follow(found, self._order.bind)
 
     async def _targets(self) -> list[_Target]:
         """One for each target, its ports in a seeded order so that neighbours do not come in one burst."""

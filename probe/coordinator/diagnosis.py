@@ -1,7 +1,6 @@
 """Why a way failed: fresh attempts while both ends look at their interfaces, and the path of what never arrived.
 
-It runs while the stand-ins are open. Each failing port is tried a few times more, a range by some of its ports; paths
-are followed for some ports of those of a pair that look alike, since they are what takes long.
+It runs while the stand-ins are open. Each failing port is tried a few times more, a range by some of its ports.
 """
 
 from __future__ import annotations
@@ -13,12 +12,14 @@ import msgspec
 
 from probe.coordinator.largedata import LargeData
 from probe.coordinator.link import AgentLost, AgentRefused
-from probe.coordinator.suspects import Suspect, says_more, shared, spread, suspects_of, tell
+from probe.coordinator.nexthops import NextHops
+from probe.coordinator.paths import Failed, Paths, Place
+from probe.coordinator.suspects import Look, Suspect, better, lost_among_others, says_more, suspects_of, tell
 from probe.model.account import Account, of_one_way
 from probe.model.ends import Ends, Packets, meet
 from probe.model.ports import PortError, PortSet
 from probe.model.sight import Flow
-from probe.wire.messages import Trace, Traced, Unwatch, Walk, Watch, Watched, Watching
+from probe.wire.messages import Unwatch, Walk, Watch, Watched, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,15 +30,11 @@ if TYPE_CHECKING:
     from probe.model.path import Path
     from probe.wire.messages import Aim, Outcome, Results
 
-_HOP = 0.5  # seconds that a device on the way gets to answer
-_PATHS = 24  # that one source follows
 # So many fresh attempts at each port: one may be lost, and what is lost by chance has no culprit.
 _ATTEMPTS = 3
 # Attempts a second, as long as all of them take no longer than so many seconds.
 _PACE, _LONGEST = 100.0, 10.0
-_ORDER, _CONFIRM, _TRACE = 20.0, 60.0, 100.0
-# How thorough a trace is, (tries, flows): where many ways wait for it, and where one is looked at closely.
-_QUICK, _THOROUGH = (2, 2), (3, 6)
+_ORDER, _CONFIRM = 20.0, 60.0
 
 
 class Diagnosis:
@@ -64,43 +61,68 @@ class Diagnosis:
         self._everybody = frozenset(address for host in hosts.values() for address in host.addresses)
         self._closely = closely
         self._large = LargeData(agents, aim, walk)
+        self._hops = NextHops(agents, aim, walk)
+        self.paths = Paths(agents, aim, walk)
         self.accounts: list[Account] = []
 
     async def window(self, errands: Mapping[str, list[Errand]]) -> None:
         await self._large.window(errands)
+        await self._hops.window(errands)
         suspects = {source: suspects_of(source, found, closely=self._closely) for source, found in errands.items()}
         suspects = {source: found for source, found in suspects.items() if found and self._agents.link(source)}
         if not suspects:
             return
+        looks, packets = await self._look(suspects, dict.fromkeys(suspects, _PACE))
+        if not self._closely:
+            await self._look_again(suspects, looks)
+        async with asyncio.TaskGroup() as group:
+            for source, found in suspects.items():
+                group.create_task(self._conclude(source, found, looks[source], packets))
+
+    async def _look_again(self, suspects: Mapping[str, list[Suspect]], looks: dict[str, Look]) -> None:
+        """Slower, at what may have met a limit on the way."""
+        lost: dict[str, list[Suspect]] = {}
+        pace: dict[str, float] = {}
+        for source, found in suspects.items():
+            again, part = lost_among_others(found, looks[source])
+            if part:
+                lost[source], pace[source] = again, _rate(found, _PACE) * part / _ATTEMPTS / 2
+        if lost:
+            found_again, _ = await self._look(lost, pace)
+            for source, look in found_again.items():
+                looks[source] = better(looks[source], look)
+
+    async def _look(
+        self, suspects: Mapping[str, list[Suspect]], pace: Mapping[str, float]
+    ) -> tuple[dict[str, Look], dict[str, Packets]]:
+        """Fresh attempts, so many a second of each source, while both ends look."""
         watches = await self._watch(suspects)
         outcomes: dict[str, dict[tuple[int, int], Outcome]] = {}
         try:
             async with asyncio.TaskGroup() as group:
                 for source, found in suspects.items():
-                    group.create_task(self._confirm(source, found, outcomes.setdefault(source, {})))
+                    group.create_task(self._confirm(source, found, outcomes.setdefault(source, {}), pace[source]))
         finally:
             packets = await self._unwatch(watches)
-        async with asyncio.TaskGroup() as group:
-            for source, found in suspects.items():
-                group.create_task(self._conclude(source, found, packets, outcomes[source]))
-
-    async def _conclude(
-        self,
-        source: str,
-        suspects: list[Suspect],
-        packets: Mapping[str, Packets],
-        outcomes: Mapping[tuple[int, int], Outcome],
-    ) -> None:
-        ends = {
-            (task, port): self._ends(suspect, port, packets)
-            for task, suspect in enumerate(suspects)
-            for port in suspect.ports
+        looks = {
+            source: Look(
+                ends={
+                    (task, port): self._ends(suspect, port, packets)
+                    for task, suspect in enumerate(found)
+                    for port in suspect.ports
+                },
+                outcomes=outcomes[source],
+            )
+            for source, found in suspects.items()
         }
-        paths = await self._paths(source, suspects, ends, outcomes)
+        return looks, packets
+
+    async def _conclude(self, source: str, suspects: list[Suspect], look: Look, packets: Mapping[str, Packets]) -> None:
+        paths = await self._follow(source, suspects, look)
         if self._closely:
-            self._account(suspects, ends, paths, packets)
+            self._account(suspects, look.ends, paths, packets)
         for task, suspect in enumerate(suspects):
-            tell(suspect, task, ends, paths, outcomes)
+            tell(suspect, task, look, paths)
 
     # --- both ends look -----------------------------------------------------------------------------------------------
 
@@ -109,6 +131,8 @@ class Diagnosis:
         flows: dict[str, dict[tuple[object, ...], PortSet]] = {}
         for source, found in suspects.items():
             for suspect in found:
+                if not suspect.ports:
+                    continue
                 check = suspect.errand.check
                 here = (check.transport, "", (suspect.piece.address,))
                 # Where the address is translated, what arrives is for another.
@@ -164,7 +188,9 @@ class Diagnosis:
                 group.create_task(end(host, number))
         return packets
 
-    async def _confirm(self, source: str, suspects: list[Suspect], outcomes: dict[tuple[int, int], Outcome]) -> None:
+    async def _confirm(
+        self, source: str, suspects: list[Suspect], outcomes: dict[tuple[int, int], Outcome], pace: float
+    ) -> None:
         found = self._agents.link(source)
         if found is None:
             return
@@ -175,14 +201,15 @@ class Diagnosis:
                 ports=str(suspect.ports),
             )
             for task, suspect in enumerate(suspects)
+            if suspect.ports
             for attempt in range(_ATTEMPTS)
         )
 
         def order(number: int) -> Walk:
             walk = self._walk(source)
             # A burst would meet limits on new connections, and blame whoever has them.
-            pace = max(_PACE, sum(len(suspect.ports) for suspect in suspects) * _ATTEMPTS / _LONGEST)
-            rate = min(walk.rate or pace, pace)
+            rate = _rate(suspects, pace)
+            rate = min(walk.rate or rate, rate)
             return msgspec.structs.replace(walk, id=number, aims=aims, once=True, deadline=_CONFIRM, rate=rate)
 
         def results(part: Results) -> None:
@@ -249,50 +276,29 @@ class Diagnosis:
                     if port in errand.ports
                 ]
 
-    # --- paths --------------------------------------------------------------------------------------------------------
-
-    async def _paths(
+    async def _follow(
         self,
         source: str,
         suspects: list[Suspect],
-        ends: Mapping[tuple[int, int], Ends],
-        outcomes: Mapping[tuple[int, int], Outcome],
+        look: Look,
     ) -> dict[tuple[int, int], Path]:
-        """For the failures that a path can place: some paths of all ports of an address that look alike, for those
-        ports, and for the others too where these agree.
-        """
-        alike: dict[object, list[tuple[int, int]]] = {}
-        for (task, port), met in ends.items():
-            outcome = outcomes.get((task, port))
+        """The paths of the failures that a path can place."""
+        failed: dict[tuple[int, int], Failed] = {}
+        for (task, port), met in look.ends.items():
+            outcome = look.outcomes.get((task, port))
             if outcome is None or not (self._closely or _is_placed_by_a_path(outcome, met)):
                 continue
             suspect = suspects[task]
-            key = (suspect.errand.check.transport, suspect.piece.address, outcome.seen.failure, met.arrived)
-            alike.setdefault(key, []).append((task, port))
-        found = self._agents.link(source)
-        if found is None or not alike:
-            return {}
-        chosen = spread(list(alike.values()), _PATHS)
-        aims = tuple(
-            msgspec.structs.replace(
-                self._aim(number, suspects[task].errand, source), address=suspects[task].piece.address, ports=str(port)
-            )
-            for number, (task, port) in enumerate(chosen)
-        )
-        walk = self._walk(source)
-        tries, flows = _THOROUGH if self._closely else _QUICK
-        try:
-            traced = await found[0].ask(
-                lambda given: Trace(
-                    id=given, number=walk.number, aims=aims, bind=walk.bind, timeout=_HOP, tries=tries, flows=flows
-                ),
-                Traced,
-                _TRACE,
-            )
-        except (AgentLost, AgentRefused):
-            return {}
-        own = {chosen[number]: path for number, path in traced.paths.items() if number < len(chosen)}
-        return {member: path for members in alike.values() for member, path in shared(members, own).items()}
+            place = Place(suspect.errand.check.transport, suspect.piece.address, port)
+            kind = (outcome.seen.failure, met.arrived)
+            failed[task, port] = Failed(place, kind, met.left is True, suspect.errand)
+        found = await self.paths.of(source, failed.values(), closely=self._closely)
+        return {way: found[one.place] for way, one in failed.items() if one.place in found}
+
+
+def _rate(suspects: Iterable[Suspect], pace: float) -> float:
+    """Attempts a second."""
+    return max(pace, sum(len(suspect.ports) for suspect in suspects) * _ATTEMPTS / _LONGEST)
 
 
 def _is_placed_by_a_path(outcome: Outcome, met: Ends) -> bool:

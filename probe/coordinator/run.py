@@ -47,6 +47,7 @@ _WALKING, _WALKING_PACE = 300.0, 50.0
 # guests; the rest is for whatever else a process needs.
 _STAND_INS, _CONNECTIONS = 0.5, 0.2
 _WINDOW, _MOST, _PER_TARGET = 1024, 4096, 1024
+_FOLLOWED = 9  # ways that fail at first, each source, in the time that silence takes to be believed
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,6 +278,7 @@ class Run:
                 most=most,
                 per_target=share,
                 deadline=deadline,
+                follow=0 if self._terms.closely else _FOLLOWED,
             )
 
         known = 0
@@ -295,7 +297,8 @@ class Run:
             known = max(part.settled, known)
 
         try:
-            await link.walk(order, results, deadline + 60)
+            walked = await link.walk(order, results, deadline + 60)
+            self._diagnosis.paths.keep(source, going, walked.paths)
         except AgentLost:
             pass  # its rows say so
         except AgentRefused as error:

@@ -4,7 +4,7 @@ others. Pure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from probe.model.ports import PortSet
 from probe.model.words import Expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from probe.wire.messages import Outcome
 
@@ -49,6 +49,42 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     ports: PortSet
 
 
+class Look(NamedTuple):
+    """What both ends saw of fresh attempts, and what the source made of them; by the suspect's number, and port."""
+
+    ends: Mapping[tuple[int, int], Ends]
+    outcomes: Mapping[tuple[int, int], Outcome]
+
+
+def lost_among_others(suspects: Iterable[Suspect], look: Look) -> tuple[list[Suspect], float]:
+    """Where of the ports of an address some arrived and others did not: two faults, or a limit on the way to the first.
+
+    Every suspect with those of its ports that did not arrive beside others, often none; and which part of the attempts
+    came through, where that happened.
+    """
+    came: dict[Hashable, int] = {}
+    lost: dict[Hashable, int] = {}
+    found: list[tuple[Hashable, Suspect, PortSet]] = []
+    for task, suspect in enumerate(suspects):
+        way = (suspect.piece.address, suspect.errand.check.transport)
+        gone = PortSet.of([port for port in suspect.ports if look.ends[task, port].arrived is False])
+        lost[way] = lost.get(way, 0) + len(gone)
+        came[way] = came.get(way, 0) + sum(1 for port in suspect.ports if look.ends[task, port].arrived)
+        found.append((way, suspect, gone))
+    mixed = {way for way in came if came[way] and lost[way]}
+    part = min((came[way] / (came[way] + lost[way]) for way in mixed), default=0.0)
+    return [msgspec.structs.replace(one, ports=gone if way in mixed else PortSet()) for way, one, gone in found], part
+
+
+def better(first: Look, again: Look) -> Look:
+    """The second look where that saw something arrive, else the first."""
+    came = {way for way, met in again.ends.items() if met.arrived and way in again.outcomes}
+    return Look(
+        ends={way: again.ends[way] if way in came else met for way, met in first.ends.items()},
+        outcomes={way: again.outcomes[way] if way in came else outcome for way, outcome in first.outcomes.items()},
+    )
+
+
 def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> list[Suspect]:
     found: list[Suspect] = []
     left = _PER_SOURCE
@@ -68,10 +104,11 @@ def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> lis
 
 def some(ports: PortSet, most: int) -> PortSet:
     """The first and last of them, and some between."""
-    return PortSet.of(_evenly(list(ports), most))
+    return PortSet.of(evenly(list(ports), most))
 
 
-def _evenly(every: list[_T], most: int) -> list[_T]:
+def evenly(every: list[_T], most: int) -> list[_T]:
+    """So many of these, the first and last among them."""
     if len(every) <= most:
         return every
     if most <= 1:
@@ -80,47 +117,24 @@ def _evenly(every: list[_T], most: int) -> list[_T]:
     return [every[round(number * step)] for number in range(most)]
 
 
-def spread(groups: list[list[_T]], most: int) -> list[_T]:
-    """So many of all: of each group as many as of the others, as far as it has them."""
-    chosen: list[_T] = []
-    for waiting, group in zip(range(len(groups), 0, -1), sorted(groups, key=len), strict=True):
-        chosen += _evenly(group, (most - len(chosen)) // waiting)
-    return chosen
-
-
-def shared(members: Iterable[tuple[int, int]], own: Mapping[tuple[int, int], Path]) -> dict[tuple[int, int], Path]:
-    """Each member's own path; where all that were followed end alike, and there are several, one of them for all."""
-    known = {member: own[member] for member in members if member in own}
-    ends = {(path.last, path.rejected, path.distance, path.passed) for path in map(_unmeasured, known.values())}
-    if len(known) < 2 or len(ends) != 1:
-        return known
-    return dict.fromkeys(members, next(iter(known.values())))
-
-
-def _unmeasured(path: Path) -> Path:
-    """Without the times, which differ from path to path."""
-    return msgspec.structs.replace(path, hops=tuple(msgspec.structs.replace(hop, rtt_ms=None) for hop in path.hops))
-
-
 def tell(
     suspect: Suspect,
     task: int,
-    ends: Mapping[tuple[int, int], Ends],
+    look: Look,
     paths: Mapping[tuple[int, int], Path],
-    outcomes: Mapping[tuple[int, int], Outcome],
 ) -> None:
     """Cut the piece into those of its ports that came to the same. What was not tried again shares what the others of
     its piece agree on, and nothing if they do not.
     """
     groups: dict[tuple[Found, Outcome | None], PortSet] = {}
     for port in suspect.ports:
-        outcome = outcomes.get((task, port))
+        outcome, ends = look.outcomes.get((task, port)), look.ends[task, port]
         if outcome is None:
             continue
-        found = Found(ends=ends[task, port], path=paths.get((task, port)))
+        found = Found(ends=ends, path=paths.get((task, port)))
         works = outcome.seen.failure is None
         # What fails otherwise than before says nothing of why it failed before.
-        told = _alike(outcome, suspect.piece) or (not works and ends[task, port].stuck is not None)
+        told = _alike(outcome, suspect.piece) or (not works and ends.stuck is not None)
         key = (found if told else Found(), outcome if works else None)
         groups[key] = groups.get(key, PortSet()) | PortSet.of([port])
     if not groups:

@@ -26,6 +26,8 @@ def sentences(ends: Ends | None, path: Path | None, transport: Transport) -> Ite
         yield from _back(ends)
     if path is not None and path.hops:
         yield Evidence(at="source", what=way(path))
+    if path is not None and path.by_flow.bad_hop:
+        yield Evidence(at="source", what=_by_flow(path))
 
 
 def stopped(situation: Situation, judgement: Judgement) -> str:
@@ -47,6 +49,10 @@ def stopped(situation: Situation, judgement: Judgement) -> str:
             return f"it reaches {check.target}, and the next machine on the way back does not answer"
         case Cause.RETURN_PATH if ends is not None and ends.stuck_back is not None:
             return f"it reaches {check.target}, which has no route for the answer, or takes the packet for forged"
+        case Cause.NETWORK if situation.path is not None and situation.path.by_flow.bad_hop:
+            place = judgement.where.address if judgement.where is not None else ""
+            lost = f"what comes by {place or 'one of several next hops'} is lost"
+            return f"some connections get through and some never do: {lost}"
         case Cause.NETWORK if sender:
             return f"a device on the way rejects it{sender}"
         case Cause.NETWORK:
@@ -73,6 +79,11 @@ def way(path: Path) -> str:
     if path.reached and path.distance is not None:
         end += f"; an answer in the target's name came from {path.distance} devices away"
     return f"the path, device by device: {', '.join(shown)}{end}"
+
+
+def _by_flow(path: Path) -> str:
+    lost, through = path.by_flow.lost, path.by_flow.through
+    return f"from {lost} source ports no attempt ever got through, from {through} others every one or nearly so"
 
 
 def _source(ends: Ends, transport: Transport) -> Iterator[Evidence]:

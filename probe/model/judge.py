@@ -127,7 +127,7 @@ def _stand_in(situation: Situation) -> Judgement:
     if seen.proof is Proof.KEYED:
         if situation.large is False:
             return _blocked(Cause.MTU, None)
-        return Judgement(verdict=Verdict.PASS)
+        return _passes(situation)
     if situation.target_problem is not None:
         return _unknown(situation.target_problem)
     if receipts.elsewhere:
@@ -185,6 +185,13 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return Judgement(verdict=Verdict.MISMATCH, cause=Cause.HTTP_STATUS)
     if use in (PortUse.FREE, PortUse.ELSEWHERE):
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
+    return _passes(situation)
+
+
+def _passes(situation: Situation) -> Judgement:
+    """It got through; and so would every other connection, unless one of several next hops loses them."""
+    if situation.path is not None and situation.path.by_flow.bad_hop:
+        return _blocked(Cause.NETWORK, _stopped(situation))
     return Judgement(verdict=Verdict.PASS)
 
 

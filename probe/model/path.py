@@ -35,6 +35,21 @@ class Way(msgspec.Struct, frozen=True, omit_defaults=True):
     flows: int = 1
 
 
+class ByFlow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Source ports that were tried again and again: from so many every attempt or nearly every one got through, from so
+    many none ever did, from so many some did.
+    """
+
+    through: int = 0
+    lost: int = 0
+    mixed: int = 0
+
+    @property
+    def bad_hop(self) -> bool:
+        """Whether one of several next hops is at fault. By chance it looks otherwise: loss and limits mix."""
+        return min(self.through, self.lost) > 1 and self.mixed <= (self.through + self.lost) / 3
+
+
 class Path(msgspec.Struct, frozen=True, omit_defaults=True):
     """What attempts on the port itself showed of the way to it.
 
@@ -46,7 +61,8 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
     `rejected` is the device that refused by ICMP, at its own place where it also said that a packet came so far, else
     at the TTL of the refusal. That of a closed UDP port is none.
 
-    `ways` tells flows apart where several were tried; none where routers spread the packets of one flow. `loops`: a
+    `ways` tells flows apart where several were tried; none where routers spread the packets of one flow. `by_flow`
+    sorts them by whether they get through, where that was asked. `loops`: a
     flow met a device twice with another between. `failure`: this host could not send, so what is missing means nothing.
     """
 
@@ -55,6 +71,7 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
     rejected: Hop | None = None
     distance: int | None = None
     ways: tuple[Way, ...] = ()
+    by_flow: ByFlow = ByFlow()
     loops: bool = False
     failure: Failure | None = None
 

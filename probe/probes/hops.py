@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.model.path import Hop, Path, Way
+from probe.model.path import ByFlow, Hop, Path, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +31,7 @@ class Notes:
     failure: Failure | None = None
     scattered: bool = False
     """Routers spread the packets of one flow: different devices answered it at the same place."""
+    by_flow: ByFlow = field(default_factory=ByFlow)
 
     def write(self, flow: int, ttl: int, answer: Answer | None) -> None:
         """What was answered once is not unsaid by a later silence."""
@@ -105,6 +106,7 @@ class Notes:
             rejected=rejected,
             distance=distance,
             ways=() if self.scattered else ways,
+            by_flow=self.by_flow,
             loops=bool(looping),
             failure=self.failure,
         )

@@ -13,11 +13,13 @@ import asyncio
 import contextlib
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from probe.model.observation import Failure, Operation
 from probe.probes.classify import from_error
+from probe.probes.flows import sort
 from probe.probes.hops import SURVEY, Notes
 from probe.probes.ttl import Aim, Flow, ask, reserve
 
@@ -31,9 +33,15 @@ if TYPE_CHECKING:
 # Attempts of one trace, all together; at a time in the survey.
 _BUDGET = 150
 _BURST = 8
+_SORTED = 16  # flows that are sorted
 # The whole of a trace, in timeouts of one attempt.
 _PATIENCE = 30
+Gate = Callable[[int], contextlib.AbstractAsyncContextManager[None]]
 _LABELS = range(1, 1 << 19)  # of IPv6 flows; the upper half belongs to the kernel (flowlabel_state_ranges)
+
+
+def _open_gate(_: int) -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext()
 
 
 async def trace(
@@ -47,29 +55,34 @@ async def trace(
     timeout: float = 1.0,  # noqa: ASYNC109  (of one attempt; the trace has a limit of its own)
     tries: int = 3,
     flows: int = 6,
+    sorting: bool = False,
+    gate: Gate = _open_gate,
 ) -> Path:
     """The path to a port of a numeric address, at most `most` (1 to 255) devices of it; ValueError for others.
 
     One attempt waits `timeout` seconds (after the first second the kernel repeats a SYN), silence is asked `tries`
     times, and up to `flows` source ports are told apart. A port that works turns out to be `reached`; each connection
-    is reset at once. Where every attempt that came as far found it working, no flows are tried. After 150 attempts or
-    30 timeouts the path is what is known by then.
+    is reset at once. Where every attempt that came as far found it working, no flows are tried; `sorting`, sixteen are,
+    six times each, and if one of several next hops is bad, some of those that get through are followed and some that
+    never do. After 150 attempts or 30 timeouts the path is what is known by then. Each attempt that looks for a device
+    is made inside `gate` of its TTL.
     """
     ip_address(address)
     if not 1 <= most <= 255:
         raise ValueError(f"most is {most}; a TTL is from 1 to 255")
-    tracer = _Tracer(Aim(address, transport, port, payload, bind), most, timeout)
+    tracer = _Tracer(Aim(address, transport, port, payload, bind), most, timeout, gate)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE * timeout):
-            await tracer.run(tries, flows)
+            await tracer.run(tries, flows, sorting=sorting)
     return tracer.notes.path()
 
 
 class _Tracer:
-    def __init__(self, aim: Aim, most: int, seconds: float) -> None:
+    def __init__(self, aim: Aim, most: int, seconds: float, gate: Gate) -> None:
         self.notes = Notes(aim.address, most)
         self._aim = aim
         self._seconds = seconds
+        self._gate = gate
         self._left = _BUDGET
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -77,21 +90,30 @@ class _Tracer:
     def _over(self) -> bool:
         return self.notes.failure is not None or not self._left
 
-    async def run(self, tries: int, flows: int) -> None:
+    async def run(self, tries: int, flows: int, *, sorting: bool) -> None:
         notes = self.notes
         await self._survey(range(1, notes.most + 1))
         again = tries - 1
         # What the survey will ask again has the first claim; a long path leaves room for fewer flows.
         room = (self._left - again * len(notes.silent())) // (notes.limit + 1)
-        with self._reserved(0 if notes.works else min(flows, room)) as reserved:
+        with self._reserved(_SORTED if sorting else 0 if notes.works else min(flows, room)) as reserved:
+            followed = await self._sort(reserved, flows) if sorting else reserved
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._survey_again(again))
-                for number, flow in reserved.items():
+                for number, flow in followed.items():
                     group.create_task(self._follow(number, flow))
             for _ in range(again):
                 async with asyncio.TaskGroup() as group:
-                    for number, flow in reserved.items():
+                    for number, flow in followed.items():
                         group.create_task(self._follow(number, flow, again=True))
+
+    async def _sort(self, reserved: dict[int, Flow], most: int) -> dict[int, Flow]:
+        """Of those that get through and those that never do, as many as are followed."""
+        found = await sort(self._aim, reserved, self._seconds)
+        self.notes.by_flow = found.counted
+        if not self.notes.by_flow.bad_hop:
+            return {}
+        return {number: reserved[number] for kind in (found.lost, found.through) for number in kind[: most // 2]}
 
     async def _survey(self, ttls: Sequence[int]) -> None:
         """Each TTL once, in bursts, until the end shows."""
@@ -136,7 +158,10 @@ class _Tracer:
         if self._over:
             return
         self._left -= 1
-        answer: Answer | Failure | None = await ask(self._aim, flow, ttl, self._seconds)
+        async with self._gate(ttl):
+            if number == SURVEY and ttl > (self.notes.end or ttl):
+                return  # meanwhile the end was found nearer
+            answer: Answer | Failure | None = await ask(self._aim, flow, ttl, self._seconds)
         if isinstance(answer, Failure):
             self.notes.failure = answer
         else:

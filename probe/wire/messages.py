@@ -108,7 +108,7 @@ class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
 
     `window` bounds the attempts begun a moment ago, `per_target` those of each target, `most` all that are in flight;
     `rate` the attempts a second (0: not limited); `deadline` the whole walk. `once`: one careful round, whatever it
-    settles.
+    settles. `follow`: so many of the ways that fail at first are followed hop by hop meanwhile.
     """
 
     id: int
@@ -123,6 +123,7 @@ class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):
     deadline: float = 600.0
     seed: int = 0
     once: bool = False
+    follow: int = 0
 
 
 class Watch(Message, frozen=True, kw_only=True, tag="watch", omit_defaults=True):
@@ -142,7 +143,7 @@ class Unwatch(Message, frozen=True, kw_only=True, tag="unwatch", omit_defaults=T
 
 class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True):
     """Follow the way to the first port of each aim, hop by hop; `bind` and `timeout` as in Walk. Silence is asked
-    `tries` times; `flows` source ports are told apart.
+    `tries` times; `flows` source ports are told apart; `sorting`: by whether they get through.
     """
 
     id: int
@@ -152,6 +153,7 @@ class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True)
     timeout: float = 1.0
     tries: int = 2
     flows: int = 2
+    sorting: bool = False
 
 
 class Stop(Message, frozen=True, kw_only=True, tag="stop", omit_defaults=True):
@@ -250,11 +252,21 @@ class Results(Message, frozen=True, kw_only=True, tag="results", omit_defaults=T
     settled: int = 0
 
 
+class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The path of a way that failed at first."""
+
+    task: int
+    address: str
+    port: int
+    path: Path
+
+
 class Walked(Message, frozen=True, kw_only=True, tag="walked", omit_defaults=True):
     """The walk is over. `attempts`: how many were made in all."""
 
     id: int
     attempts: int
+    paths: tuple[Followed, ...] = ()
 
 
 class Watching(Message, frozen=True, kw_only=True, tag="watching", omit_defaults=True):

@@ -1,0 +1,150 @@
+"""Where on the way failures happen: paths that a source followed during its walk, those that it is asked for
+afterwards, and the failures that share one.
+
+A router answers few of the packets that run out at it, so only some ways are followed. Others that failed alike share
+what these agree on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from probe.coordinator.link import AgentLost, AgentRefused
+from probe.coordinator.suspects import evenly
+from probe.wire.messages import Trace, Traced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+
+    from probe.coordinator.agents import Agents
+    from probe.coordinator.pieces import Errand
+    from probe.model.path import Path
+    from probe.model.words import Transport
+    from probe.wire.messages import Aim, Followed, Walk
+
+_HOP = 0.5  # seconds that a device on the way gets to answer
+_MOST = 24  # ways that one source follows by order
+_DEADLINE = 100.0
+# How thorough a trace is, (tries, flows): where many ways wait for it, and where one is looked at closely.
+_QUICK, _THOROUGH = (2, 2), (3, 6)
+
+
+class Place(NamedTuple):
+    """What a path is followed to."""
+
+    transport: Transport
+    address: str
+    port: int
+
+
+class Failed(NamedTuple):
+    """A way that a path can place. `kind`: how it failed; only what failed alike shares a path, and nothing that is not
+    known to have left its source.
+    """
+
+    place: Place
+    kind: Hashable
+    shares: bool
+    errand: Errand
+
+    @property
+    def service(self) -> Hashable:
+        """What one rule of a firewall may well be about."""
+        return self.place.transport, self.errand.check.ports.ranges
+
+
+class Paths:
+    """`keep` what the walks followed, then ask for the paths `of` what failed. `aim` and `walk` as in Diagnosis."""
+
+    def __init__(self, agents: Agents, aim: Callable[[int, Errand, str], Aim], walk: Callable[[str], Walk]) -> None:
+        self._agents = agents
+        self._aim = aim
+        self._walk = walk
+        self._known: dict[str, dict[Place, Path]] = {}
+
+    def keep(self, source: str, errands: Mapping[int, Errand], followed: Iterable[Followed]) -> None:
+        """By the task of each errand. What was not ordered is left out."""
+        known = self._known.setdefault(source, {})
+        for found in followed:
+            errand = errands.get(found.task)
+            if errand is not None and found.port in errand.ports:
+                known[Place(errand.check.transport, found.address, found.port)] = found.path
+
+    async def of(self, source: str, failed: Collection[Failed], *, closely: bool) -> dict[Place, Path]:
+        """The paths of those that have one. `closely`: each is followed anew, with all its ways."""
+        known = {} if closely else {one.place: path for one in failed if (path := self._told(source, one))}
+        found = {} if closely else shared(failed, known)
+        missing = [one for one in failed if one.place not in found]
+        if missing:
+            known |= await self._ask(source, _spread(missing), closely=closely)
+            found = known if closely else shared(failed, known)
+        return found
+
+    def _told(self, source: str, one: Failed) -> Path | None:
+        return self._known.get(source, {}).get(one.place)
+
+    async def _ask(self, source: str, chosen: list[Failed], *, closely: bool) -> dict[Place, Path]:
+        found = self._agents.link(source)
+        if found is None:
+            return {}
+        aims = tuple(
+            msgspec.structs.replace(
+                self._aim(number, one.errand, source), address=one.place.address, ports=str(one.place.port)
+            )
+            for number, one in enumerate(chosen)
+        )
+        walk = self._walk(source)
+        tries, flows = _THOROUGH if closely else _QUICK
+        try:
+            traced = await found[0].ask(
+                lambda given: Trace(
+                    id=given, number=walk.number, aims=aims, bind=walk.bind, timeout=_HOP, tries=tries, flows=flows
+                ),
+                Traced,
+                _DEADLINE,
+            )
+        except (AgentLost, AgentRefused):
+            return {}
+        return {chosen[number].place: path for number, path in traced.paths.items() if number < len(chosen)}
+
+
+def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Place, Path]:
+    """Each one's own path; for a service at other addresses the one that several of its paths agree on; and one for all
+    services if each has one, and these agree. Pure.
+    """
+    found = {one.place: known[one.place] for one in failed if one.place in known}
+    for level in (lambda one: one.service, lambda _: None):
+        groups: dict[Hashable, list[Failed]] = {}
+        for one in failed:
+            groups.setdefault((one.kind, level(one)), []).append(one)
+        for members in groups.values():
+            own = [known[one.place] for one in members if one.place in known]
+            followed = {one.service for one in members if one.place in found}
+            if len({_end(path) for path in own}) == 1 < len(own) and followed == {one.service for one in members}:
+                one_for_all = max(own, key=lambda path: len(path.hops))
+                found |= {one.place: one_for_all for one in members if one.shares}
+    return found
+
+
+def _end(path: Path) -> Hashable:
+    """Where it ends, whatever is known of the way there."""
+    last, rejected = path.last, path.rejected
+    return (
+        (last.ttl, last.addresses) if last is not None else None,
+        (rejected.ttl, rejected.addresses, rejected.icmp) if rejected is not None else None,
+        path.distance,
+        path.passed,
+    )
+
+
+def _spread(missing: list[Failed]) -> list[Failed]:
+    """Of each kind and service as many as of the others, as far as it has them."""
+    groups: dict[Hashable, list[Failed]] = {}
+    for one in missing:
+        groups.setdefault((one.kind, one.service), []).append(one)
+    chosen: list[Failed] = []
+    for waiting, group in zip(range(len(groups), 0, -1), sorted(groups.values(), key=len), strict=True):
+        chosen += evenly(group, (_MOST - len(chosen)) // waiting)
+    return chosen
