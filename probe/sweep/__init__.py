@@ -1,0 +1,1 @@
+"""Many ports of several targets at once, exactly: the packet engine and the connect engine."""
