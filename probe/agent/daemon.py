@@ -16,7 +16,7 @@ from ipaddress import ip_address
 import aiohttp
 from aiohttp import web
 
-from probe.agent.session import Session, take_name
+from probe.agent.session import Common, Session, take_name
 from probe.errors import UserError
 from probe.wire import identity
 from probe.wire.frames import LARGEST, WireError
@@ -53,6 +53,7 @@ class Daemon:
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
         self._visits: set[asyncio.Task[object]] = set()
+        self._common = Common()
         application = web.Application(client_max_size=LARGEST)
         application.router.add_get(PATH, self._visit)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
@@ -68,7 +69,9 @@ class Daemon:
             raise UserError(
                 f"cannot listen on {address}:{port}: {os.strerror(error.errno) if error.errno else error}"
             ) from None
-        host, number = self._runner.addresses[0][:2]
+        addresses = self._runner.addresses
+        self._common.listeners = frozenset((str(where[0]).partition("%")[0], int(where[1])) for where in addresses)
+        host, number = addresses[0][:2]
         return str(host), int(number)
 
     async def stop(self) -> None:
@@ -87,7 +90,7 @@ class Daemon:
         socket = web.WebSocketResponse(max_msg_size=LARGEST + 1024, heartbeat=10.0, compress=False)
         await socket.prepare(request)
         log.info("%s: visit begins", peer)
-        visit: asyncio.Task[object] = asyncio.create_task(Session(_Socket(socket), peer).run())
+        visit: asyncio.Task[object] = asyncio.create_task(Session(_Socket(socket), peer, self._common).run())
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
         try:

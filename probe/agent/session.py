@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from probe import __version__
-from probe.model.ports import PortError, PortSet
-from probe.model.words import Transport
+from probe.agent.lookout import Lookout
+from probe.model.ports import PortError
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import (
-    MOST_SIGHTS,
     VERSION,
     Answer,
     Bye,
@@ -42,34 +41,32 @@ from probe.wire.messages import (
     Refused,
     Results,
     Stop,
+    Survey,
+    Surveyed,
+    Sweep,
+    SweptAll,
+    Tally,
     Trace,
     Traced,
     Unwatch,
     Walk,
     Walked,
     Watch,
-    Watched,
-    Watching,
     Work,
     decode_order,
     encode,
 )
-from probe.witness import nexthop, sockdiag
 from probe.witness.sockets import PROCESS_NAME
 
 if TYPE_CHECKING:
-    from probe.model.ends import Stuck
-    from probe.model.sight import Flow, Sight
     from probe.probes.reactor import Reactor
     from probe.standin.lease import Lease
-    from probe.witness.capture import Capture
 
 log = logging.getLogger("portcheck.agent")
 
 _FIRST_WORD = 20.0
 _LONGEST_LEASE = 120.0
 _MOST_ORDERS = 64
-_LONGEST_WATCH, _MOST_CAPTURES, _MOST_PEERS = 300.0, 4, 512
 _TICK = 0.5
 
 
@@ -82,16 +79,24 @@ class Stream(Protocol):
     async def send(self, data: bytes) -> None: ...
 
 
+class Common:
+    """What all visits to one agent share: whose `turn` it is to sweep, and where the agent itself listens."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.listeners: frozenset[tuple[str, int]] = frozenset()
+
+
 class Session:
     """`run` serves one coordinator until the visit ends; it raises WireError if what came was no language of ours."""
 
-    def __init__(self, stream: Stream, peer: str) -> None:
+    def __init__(self, stream: Stream, peer: str, common: Common | None = None) -> None:
         self._stream = stream
         self._peer = peer
+        self._common = common or Common()
         self._reactor: Reactor | None = None
         self._leases: dict[int, Lease] = {}
-        # Each with its flows, and the ports whose accept queue was full when it began.
-        self._captures: dict[int, tuple[Capture, tuple[Flow, ...], PortSet]] = {}
+        self._lookout = Lookout(peer)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._writing = asyncio.Lock()
         self._lease = _FIRST_WORD
@@ -147,7 +152,7 @@ class Session:
             case Ping():
                 await self._send(Pong(id=order.id))
             case Stop():
-                task = self._tasks.get(order.walk)
+                task = self._tasks.get(order.order)
                 if task is not None:
                     task.cancel()
             case Bye():
@@ -158,7 +163,7 @@ class Session:
     async def _start(self, order: Work) -> None:
         """Orders run beside each other; the stream is read on meanwhile."""
         number = order.id
-        used = number in self._tasks or number in self._leases or number in self._captures
+        used = number in self._tasks or number in self._leases or number in self._lookout
         if used or len(self._tasks) >= _MOST_ORDERS:
             await self._send(Refused(id=number, reason="its number was given before, or too many are under way"))
             return
@@ -178,11 +183,17 @@ class Session:
                 case Walk():
                     await self._walk(order)
                 case Watch():
-                    await self._watch_flows(order)
+                    await self._send(self._lookout.watch(order))
+                case Tally():
+                    await self._send(self._lookout.tally(order))
                 case Unwatch():
-                    await self._unwatch(order)
+                    await self._send(await self._lookout.end(order))
                 case Trace():
                     await self._trace(order)
+                case Sweep():
+                    await self._sweep(order)
+                case Survey():
+                    await self._survey(order)
                 case _:
                     assert_never(order)
         except (OSError, ValueError, PortError) as error:
@@ -234,32 +245,22 @@ class Session:
                 raise  # else: stopped by order; what is settled has been reported
         await self._send(Walked(id=order.id, attempts=walker.attempts, paths=tuple(walker.paths)))
 
-    async def _watch_flows(self, order: Watch) -> None:
-        from probe.witness.capture import Capture, CaptureError
+    async def _sweep(self, order: Sweep) -> None:
+        from probe.agent.sweeping import carry_out
 
-        if len(self._captures) >= _MOST_CAPTURES:
-            await self._send(Refused(id=order.id, reason="too many captures are under way"))
-            return
-        capture = Capture(order.flows, packets=MOST_SIGHTS, seconds=min(max(order.seconds, 1.0), _LONGEST_WATCH))
+        log.info("%s: sweep of %s", self._peer, ", ".join(f"{t.address} {order.transport}" for t in order.targets))
         try:
-            capture.start()
-        except CaptureError as error:
-            await self._send(Watching(id=order.id, problem=str(error)))
-            return
-        self._captures[order.id] = (capture, order.flows, _full_queues())
-        log.info("%s: capture of %d flows", self._peer, len(order.flows))
-        await self._send(Watching(id=order.id))
+            await carry_out(order, self._common.turn, self._send)
+        except asyncio.CancelledError:
+            if self._over:
+                raise  # else: stopped by order
+        await self._send(SweptAll(id=order.id))
 
-    async def _unwatch(self, order: Unwatch) -> None:
-        capture, flows, full = self._captures.pop(order.watch, (None, (), PortSet()))
-        if capture is None:
-            await self._send(Watched(id=order.id))
-            return
-        seen, full = capture.stop(), full | _full_queues()
-        sure = not seen.full and not seen.lost
-        stuck = await asyncio.to_thread(_stuck, flows, seen.sights)
-        shown = str(full) if full else ""
-        await self._send(Watched(id=order.id, sights=seen.sights, sure=sure, full=shown, stuck=stuck))
+    async def _survey(self, order: Survey) -> None:
+        from probe.witness.survey import survey
+
+        found = await asyncio.to_thread(survey, self._common.listeners)
+        await self._send(Surveyed(id=order.id, sockets=found.sockets, complete=found.complete))
 
     async def _trace(self, order: Trace) -> None:
         from probe.agent.tracing import paths
@@ -289,23 +290,9 @@ class Session:
         for lease in self._leases.values():
             await lease.close()
         self._leases.clear()
-        for capture, _, _ in self._captures.values():
-            capture.stop()
-        self._captures.clear()
+        self._lookout.close()
         if self._reactor is not None:
             self._reactor.close()
-
-
-def _stuck(flows: tuple[Flow, ...], sights: tuple[Sight, ...]) -> dict[str, Stuck]:
-    """Those peers, ordered or met, that this host has no way to send to."""
-    peers = {(peer, "") for flow in flows for peer in flow.peers}
-    peers |= {(sight.source, sight.interface) for sight in sights if not sight.out and sight.opens}
-    found = {peer: nexthop.stuck(peer, interface) for peer, interface in sorted(peers)[:_MOST_PEERS]}
-    return {peer: why for peer, why in found.items() if why is not None}
-
-
-def _full_queues() -> PortSet:
-    return PortSet.of(one.port for one in sockdiag.listening(Transport.TCP) if one.full)
 
 
 def take_name() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from probe import __version__
 from probe.coordinator.channels import Channel, ChannelError
+from probe.model.ports import PortError, PortSet
 from probe.text import printable
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import (
@@ -32,14 +33,25 @@ from probe.wire.messages import (
     Refused,
     Results,
     Stop,
+    Survey,
+    Surveyed,
+    Sweep,
+    Sweeping,
+    SweptAll,
+    Tallied,
+    Tally,
+    Unwatch,
     Walk,
     Walked,
+    Watching,
     decode_answer,
     encode,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from probe.model.swept import Swept
 
 # The agent closes everything by itself after LEASE seconds without a word; it is asked for a sign of life every PING
 # seconds and lost after SILENCE.
@@ -67,7 +79,7 @@ class Link:
         self._run = run
         self._last = 0
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._walks: dict[int, Callable[[Results], None]] = {}
+        self._parts: dict[int, Callable[[Results | Sweeping], None]] = {}
         self._pings: set[int] = set()
         self._decoder = Decoder()
         self._heard = time.monotonic()
@@ -123,23 +135,75 @@ class Link:
 
     async def walk(self, order: Callable[[int], Walk], results: Callable[[Results], None], deadline: float) -> Walked:
         """Results are handed over as they come. Cancelled, the agent is told to stop, and what it has is taken."""
+
+        def take(part: Results | Sweeping) -> None:
+            if not isinstance(part, Results):
+                raise WireError("words on a sweep in a walk")
+            results(part)
+
+        return await self._follow(order, take, Walked, deadline)
+
+    async def sweep(
+        self, order: Callable[[int], Sweep], progress: Callable[[Sweeping], None], deadline: float
+    ) -> tuple[Swept, ...]:
+        """What was found at each target, in the order's order; progress as it comes. Cancelled, the agent is told to
+        stop, and there is nothing.
+        """
+        found: list[Swept] = []
+
+        def take(part: Results | Sweeping) -> None:
+            if not isinstance(part, Sweeping):
+                raise WireError("results of a walk in a sweep")
+            found.extend(part.found)
+            if len(found) > most:
+                raise WireError("more was swept than was ordered")
+            progress(part)
+
+        asked = order(0)
+        most = len(asked.targets)
+        await self._follow(order, take, SweptAll, deadline)
+        if not fits(asked, found):
+            raise self.give_up("what it found in a sweep is not what it was asked for")
+        return tuple(found)
+
+    async def tally(self, order: Callable[[int], Tally], deadline: float) -> int:
+        """The number by which `tallied` ends it. Raises AgentRefused where packets may not be seen."""
+        watching = await self.ask(order, Watching, deadline)
+        if watching.problem:
+            raise AgentRefused(watching.problem)
+        return watching.id
+
+    async def tallied(self, tally: int, deadline: float) -> Tallied:
+        return await self.ask(lambda number: Unwatch(id=number, watch=tally), Tallied, deadline)
+
+    async def survey(self, deadline: float) -> Surveyed:
+        return await self.ask(lambda number: Survey(id=number), Surveyed, deadline)
+
+    async def _follow(
+        self,
+        order: Callable[[int], Message],
+        take: Callable[[Results | Sweeping], None],
+        kind: type[_A],
+        deadline: float,
+    ) -> _A:
+        """An order that is answered part by part, and by this kind at its end."""
         number = self._number()
-        self._walks[number] = results
-        walking = asyncio.create_task(self._ask(lambda _: order(number), deadline, number))
+        self._parts[number] = take
+        following = asyncio.create_task(self._ask(lambda _: order(number), deadline, number))
         try:
-            answer = await asyncio.shield(walking)
+            answer = await asyncio.shield(following)
         except asyncio.CancelledError:
             with contextlib.suppress(AgentLost, AgentRefused):
-                await self._send(Stop(id=self._number(), walk=number))
-            await asyncio.wait((walking,), timeout=_STOPPING)
-            walking.cancel()
-            if walking.done() and not walking.cancelled():
-                walking.exception()  # that it was lost is known elsewhere
+                await self._send(Stop(id=self._number(), order=number))
+            await asyncio.wait((following,), timeout=_STOPPING)
+            following.cancel()
+            if following.done() and not following.cancelled():
+                following.exception()  # that it was lost is known elsewhere
             raise
         finally:
-            self._walks.pop(number, None)
-        if not isinstance(answer, Walked):
-            raise self.give_up(f"answered an order to walk with {type(answer).__name__}")
+            self._parts.pop(number, None)
+        if not isinstance(answer, kind):
+            raise self.give_up(f"answered an order with {type(answer).__name__}, not with {kind.__name__}")
         return answer
 
     async def close(self) -> None:
@@ -222,12 +286,12 @@ class Link:
                 if answer.id not in self._pings:
                     raise WireError("a sign of life that nobody asked for")
                 self._pings.discard(answer.id)
-            case Results():
-                walk = self._walks.get(answer.id)
-                if walk is not None:
-                    walk(answer)
+            case Results() | Sweeping():
+                take = self._parts.get(answer.id)
+                if take is not None:
+                    take(answer)
                 elif not 0 < answer.id <= self._last:
-                    raise WireError("results of a walk that nobody ordered")
+                    raise WireError("results of a walk or a sweep that nobody ordered")
             case _:
                 waiting = self._waiting.get(answer.id)
                 if waiting is None or waiting.done():
@@ -268,6 +332,22 @@ class Link:
                     future.set_exception(self.lost)
                     future.exception()  # whoever waits raises it; nobody waiting is no reason for a complaint
         return self.lost
+
+
+def fits(order: Sweep, found: Sequence[Swept]) -> bool:
+    """Whether these are the targets of the order, one by one, and each of their ports has exactly one state."""
+    if len(found) != len(order.targets):
+        return False
+    try:
+        for target, swept in zip(order.targets, found, strict=True):
+            pieces = [PortSet.parse(ports) for ports in swept.states.values() if ports]
+            whole = PortSet([span for piece in pieces for span in piece.ranges])
+            same = (swept.address, swept.transport) == (target.address, order.transport)
+            if not same or whole != PortSet.parse(target.ports) or sum(map(len, pieces)) != len(whole):
+                return False
+    except PortError:
+        return False
+    return True
 
 
 class AgentRefused(Exception):

@@ -50,3 +50,16 @@ class Sight(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.icmp is not None:
             return False
         return self.transport is Transport.UDP or ("S" in self.flags and "A" not in self.flags)
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports of `address`, one of this host's own, at which a packet from `peer` came in at an interface.
+
+    Whether the host's firewall took it, and whether anybody received it, is not said. `ports` is a text as PortSet
+    reads it.
+    """
+
+    peer: str
+    address: str
+    transport: Transport
+    ports: str

@@ -11,13 +11,15 @@ from typing import TypeVar
 import msgspec
 
 from probe.model.ends import Stuck
+from probe.model.listening import Listening
 from probe.model.observation import Observation, TargetView
 from probe.model.path import Path
-from probe.model.sight import Flow, Sight
+from probe.model.sight import Arrived, Flow, Sight
+from probe.model.swept import Swept
 from probe.model.words import Protocol, Transport
 from probe.wire.frames import WireError, frame
 
-VERSION = 2
+VERSION = 3
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -134,8 +136,21 @@ class Watch(Message, frozen=True, kw_only=True, tag="watch", omit_defaults=True)
     seconds: float = 60.0
 
 
+class Tally(Message, frozen=True, kw_only=True, tag="tally", omit_defaults=True):
+    """Note at which ports of these flows packets come in, from now until Unwatch, or for so many seconds.
+
+    Only what asks counts: TCP's first packet of a connection, a datagram. `mark`: datagrams count only if they begin
+    with these bytes (at most MOST_MARK), so that what the host's own questions are answered is not taken for a way in.
+    """
+
+    id: int
+    flows: tuple[Flow, ...]
+    seconds: float = 60.0
+    mark: bytes = b""
+
+
 class Unwatch(Message, frozen=True, kw_only=True, tag="unwatch", omit_defaults=True):
-    """End the capture that the order `watch` began, and say what passed."""
+    """End the capture or the tally that the order `watch` began, and say what passed."""
 
     id: int
     watch: int
@@ -156,11 +171,45 @@ class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True)
     sorting: bool = False
 
 
-class Stop(Message, frozen=True, kw_only=True, tag="stop", omit_defaults=True):
-    """End that walk now, and report what there is."""
+class SweepTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports of one numeric address."""
+
+    address: str
+    ports: str
+
+
+class Sweep(Message, frozen=True, kw_only=True, tag="sweep", omit_defaults=True):
+    """Ask all these ports, and find the state of each. One sweep at a time: another waits for its turn.
+
+    `rate` bounds the packets a second in all (0: the engine's own gentle pace); `timeout` is the patience of the last
+    round; `deadline` the whole sweep, waiting included; `bind` the address to send from, empty for the kernel's
+    choice. `mark`: what each UDP datagram carries, in place of what its port would understand. `rounds`: at most so
+    many (0: as long as the loss seen says that an answer may have been lost).
+    """
 
     id: int
-    walk: int
+    targets: tuple[SweepTarget, ...]
+    transport: Transport
+    rate: float = 0.0
+    timeout: float = 1.0
+    deadline: float = 600.0
+    seed: int = 0
+    bind: str = ""
+    mark: bytes = b""
+    rounds: int = 0
+
+
+class Survey(Message, frozen=True, kw_only=True, tag="survey", omit_defaults=True):
+    """Say what listens on this host."""
+
+    id: int
+
+
+class Stop(Message, frozen=True, kw_only=True, tag="stop", omit_defaults=True):
+    """End that walk or sweep now. A walk reports what there is."""
+
+    id: int
+    order: int
 
 
 class Bye(Message, frozen=True, kw_only=True, tag="bye", omit_defaults=True):
@@ -278,6 +327,8 @@ class Watching(Message, frozen=True, kw_only=True, tag="watching", omit_defaults
 
 MOST_SIGHTS = 12_000
 """So many packets fit into one frame, whatever they are."""
+MOST_MARK = 32
+"""So many bytes a mark may have: the witness compares them all in the kernel."""
 
 
 class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=True):
@@ -292,11 +343,45 @@ class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=T
     stuck: dict[str, Stuck] = {}
 
 
+class Tallied(Message, frozen=True, kw_only=True, tag="tallied", omit_defaults=True):
+    """Answers Unwatch of a tally. `sure`: where no packet is told of, none came in."""
+
+    id: int
+    arrived: tuple[Arrived, ...] = ()
+    sure: bool = False
+
+
 class Traced(Message, frozen=True, kw_only=True, tag="traced", omit_defaults=True):
     """Answers Trace: the path of each task."""
 
     id: int
     paths: dict[int, Path] = {}
+
+
+class Sweeping(Message, frozen=True, kw_only=True, tag="sweeping", omit_defaults=True):
+    """A word on a sweep under way: of `asked` ports so many are settled, and so many packets were sent. At its end,
+    what was found at each target: in the order's order, in as many words as it takes.
+    """
+
+    id: int
+    asked: int = 0
+    settled: int = 0
+    sent: int = 0
+    found: tuple[Swept, ...] = ()
+
+
+class SweptAll(Message, frozen=True, kw_only=True, tag="swept-all", omit_defaults=True):
+    """The sweep is over, and all that it found was told; nothing of it if it was stopped."""
+
+    id: int
+
+
+class Surveyed(Message, frozen=True, kw_only=True, tag="surveyed", omit_defaults=True):
+    """Answers Survey. Stand-ins of this agent are left out. `complete`: nothing else listens here."""
+
+    id: int
+    sockets: tuple[Listening, ...] = ()
+    complete: bool = False
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused", omit_defaults=True):
@@ -306,10 +391,25 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused", omit_defaults=T
     reason: str
 
 
-Work = Look | Open | Close | Walk | Watch | Unwatch | Trace
+Work = Look | Open | Close | Walk | Watch | Tally | Unwatch | Trace | Sweep | Survey
 """Orders that take a while, and have one answer at their end."""
 Order = Greet | Ping | Stop | Bye | Work
-Answer = Hello | Pong | Looked | Closed | Results | Walked | Watching | Watched | Traced | Refused
+Answer = (
+    Hello
+    | Pong
+    | Looked
+    | Closed
+    | Results
+    | Walked
+    | Watching
+    | Watched
+    | Tallied
+    | Traced
+    | Sweeping
+    | SweptAll
+    | Surveyed
+    | Refused
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

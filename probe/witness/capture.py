@@ -8,8 +8,6 @@ bridges and bonds, once on each interface that it passes.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import socket
 import struct
 import time
@@ -21,26 +19,21 @@ from probe.model.sight import Sight
 from probe.text import printable
 from probe.witness.filter import KEPT_BYTES, NOTHING, Wanted
 from probe.witness.packets import read
+from probe.witness.packetsocket import CaptureError, attach, bind_everywhere, lost, packet_socket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probe.model.sight import Flow
 
-# asm-generic/socket.h and linux/if_packet.h; Python names none of them.
-_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
-_SOL_PACKET, _PACKET_STATISTICS = 263, 6
-_ETH_P_ALL = 3
+# asm-generic/socket.h; Python names neither.
+_SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
 # Room in the kernel for what comes while the loop is busy; it gives less where net.core.rmem_max says so.
 _QUEUE_BYTES = 2_000_000
 # After so many packets the loop gets its turn.
 _BATCH = 64
 _TIME = struct.Struct("@ll")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIME.size)
-
-
-class CaptureError(Exception):
-    """No capture here; the text is printable and says why."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -58,7 +51,7 @@ class Seen(msgspec.Struct, frozen=True):
 def can_capture() -> bool:
     """Whether `start` would be allowed to. Cheap: such a socket receives nothing."""
     try:
-        _packet_socket().close()
+        packet_socket().close()
     except CaptureError:
         return False
     return True
@@ -92,7 +85,7 @@ class Capture:
     def stop(self) -> Seen:
         """What passed until now; what waits in the kernel is still read."""
         if self._socket is not None:
-            _attach(self._socket, NOTHING)
+            attach(self._socket, NOTHING)
             while self._turn():
                 pass
             self._close()
@@ -132,50 +125,26 @@ class Capture:
             return
         self._timer.cancel()
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        _, self._lost = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+        self._lost = lost(self._socket)
         self._socket.close()
         self._socket = None
 
 
-def _packet_socket() -> socket.socket:
-    """Cooked: what comes begins with the network header, whatever the link. It receives nothing before it is bound."""
-    try:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
-    except PermissionError:
-        raise CaptureError("packets cannot be seen here: the agent lacks the capability CAP_NET_RAW") from None
-    except OSError as error:
-        raise CaptureError(f"packets cannot be seen here: no packet sockets ({error.strerror})") from None
-
-
 def _listening(program: bytes) -> socket.socket:
     """The filter comes first, so that nothing gets past it."""
-    sock = _packet_socket()
+    sock = packet_socket()
     try:
-        _attach(sock, program)
+        attach(sock, program)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _QUEUE_BYTES)
         except PermissionError:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _QUEUE_BYTES)
-        _bind_everywhere(sock)
+        bind_everywhere(sock)
     except OSError as error:
         sock.close()
         raise CaptureError(f"packets cannot be seen here: {error.strerror}") from error
     return sock
-
-
-def _attach(sock: socket.socket, program: bytes) -> None:
-    """`struct sock_fprog`: how many instructions of eight bytes, and where they are."""
-    code = ctypes.create_string_buffer(program, len(program))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program) // 8, ctypes.addressof(code)))
-
-
-def _bind_everywhere(sock: socket.socket) -> None:
-    """To all protocols on all interfaces. Python's own bind wants the name of one."""
-    address = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), 0)
-    if ctypes.CDLL(None, use_errno=True).bind(sock.fileno(), address, len(address)):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _time(ancillary: list[tuple[int, int, bytes]]) -> float:

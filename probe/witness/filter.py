@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from probe.model.ports import PortSet
+from probe.model.words import Transport
 from probe.text import printable
 from probe.witness.packets import ERRORS, EXTENSIONS, FRAGMENT, ICMP, ICMPV6, MOST_EXTENSIONS, TRANSPORTS
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probe.model.sight import Flow, Sight
-    from probe.model.words import Transport
 
 KEPT_BYTES = 200
 """Of each packet: room for the longest headers of IPv4 and TCP, and for an ICMP error with those that it quotes."""
@@ -32,14 +32,16 @@ _Ranges = list[tuple[int, int]]
 _Steps = list[tuple[int, int]]
 
 _LOAD, _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x00, 0x20, 0x28, 0x30  # A <- k, packet[k]
-_LOAD_HALF_AT, _LOAD_BYTE_AT = 0x48, 0x50  # A <- packet[X + k]
+_LOAD_WORD_AT, _LOAD_HALF_AT, _LOAD_BYTE_AT = 0x40, 0x48, 0x50  # A <- packet[X + k]
 _LOAD_SCRATCH, _STORE_SCRATCH = 0x60, 0x02
 _INDEX, _INDEX_HEADER, _INDEX_A = 0x01, 0xB1, 0x07  # X <- k, length of the IPv4 header at k, A
 _ADD, _ADD_INDEX, _SHIFT_LEFT, _AND, _XOR_INDEX = 0x04, 0x0C, 0x64, 0x54, 0xAC  # A <- A op k or X
 _JUMP, _EQUAL, _ABOVE, _AT_LEAST, _ANY_BIT = 0x05, 0x15, 0x25, 0x35, 0x45
 _RETURN = 0x06
 _INSTRUCTION = struct.Struct("=HBBI")
-# What the kernel knows beside the bytes: SKF_AD_OFF + SKF_AD_PKTTYPE; and PACKET_OTHERHOST.
+_SYN, _ACK, _UDP_HEADER = 0x02, 0x10, 8
+# What the kernel knows beside the bytes: SKF_AD_OFF + SKF_AD_PKTTYPE; and PACKET_OTHERHOST, which is below
+# PACKET_OUTGOING and above all that is for this host.
 _PACKET_TYPE, _OTHER_HOST = 0xFFFFF000 + 4, 3
 # A conditional jump reaches 255 instructions, less those that may come between.
 _REACH = 250
@@ -63,6 +65,11 @@ class Wanted:
             for term in self._terms
         )
 
+    def ports(self, transport: Transport, own: bytes, peer: bytes) -> PortSet:
+        """Those of this host's end between these packed addresses."""
+        terms = [term for term in self._terms if term.transport is transport and term.joins(own, peer)]
+        return PortSet([span for term in terms for span in term.ports.ranges])
+
     def program(self, kept: int = KEPT_BYTES) -> bytes:
         """For SO_ATTACH_FILTER, an array of `struct sock_filter`. Of a packet that passes, `kept` bytes are kept.
 
@@ -80,6 +87,28 @@ class Wanted:
         }
         version = code.steps([(_LOAD_BYTE, 0), (_AND, 0xF0)], code.choice(versions, drop))
         code.step(_LOAD_WORD, _PACKET_TYPE, code.branch(_EQUAL, _OTHER_HOST, drop, version))
+        return code.assembled()
+
+    def arrivals(self, mark: bytes = b"", kept: int = KEPT_BYTES) -> bytes:
+        """The same for packets that come in and ask: SYNs without ACK, datagrams that begin with these bytes; from a
+        peer to one of our own ports.
+        """
+        code = _Program()
+        keep, drop = code.end(kept), code.end(0)
+        at_hosts = code.branch(_EQUAL, 0x60, self._between(code, 16, keep, drop), self._between(code, 4, keep, drop))
+        at_hosts = code.steps([(_LOAD_BYTE, 0), (_AND, 0xF0)], at_hosts)
+        transports = {}
+        for number, transport in TRANSPORTS.items():
+            ports = PortSet([pair for term in self._terms if term.transport is transport for pair in term.ports.ranges])
+            at_ports = code.only([(_LOAD_HALF_AT, 2)], list(ports.ranges), at_hosts, drop)
+            if transport is Transport.TCP:
+                opens = code.branch(_EQUAL, _SYN, at_ports, drop)
+                transports[number] = code.steps([(_LOAD_BYTE_AT, 13), (_AND, _SYN | _ACK)], opens)
+            else:
+                transports[number] = _marked(code, mark, at_ports, drop)
+        versions = {0x40: _ipv4(code, transports, drop), 0x60: _ipv6(code, transports, drop)}
+        version = code.steps([(_LOAD_BYTE, 0), (_AND, 0xF0)], code.choice(versions, drop))
+        code.step(_LOAD_WORD, _PACKET_TYPE, code.branch(_AT_LEAST, _OTHER_HOST, drop, version))
         return code.assembled()
 
     def _ports(self, code: _Program, transport: Transport, hit: int, miss: int) -> int:
@@ -100,6 +129,18 @@ class Wanted:
                 numbers = {_folded(address) for addresses in sets for address in addresses if len(address) == size}
                 ranges = [(number, number) for number in sorted(numbers)]
                 hit = code.either(_fold(source, size), _fold(target, size), ranges, hit, miss)
+        return hit
+
+    def _between(self, code: _Program, size: int, hit: int, miss: int) -> int:
+        """The packet's source is a peer and its target is ours, as `_hosts` compares them."""
+        terms = [term for term in self._terms if term.speaks(size)]
+        if not terms:
+            return miss
+        source, target = (12, 16) if size == 4 else (8, 24)
+        for at, sets in ((source, [term.peers for term in terms]), (target, [term.own for term in terms])):
+            if all(sets):
+                numbers = {_folded(address) for addresses in sets for address in addresses if len(address) == size}
+                hit = code.only(_fold(at, size), [(number, number) for number in sorted(numbers)], hit, miss)
         return hit
 
 
@@ -173,6 +214,16 @@ def _errors(code: _Program, protocol: int, keep: int, drop: int) -> int:
     return code.step(_LOAD_BYTE_AT, 0, code.choice(dict.fromkeys(ERRORS[protocol], keep), drop))
 
 
+def _marked(code: _Program, mark: bytes, hit: int, miss: int) -> int:
+    """Whether a datagram begins with these bytes: four at a time, and those that are left one by one."""
+    words = len(mark) // 4 * 4
+    pieces = [(_LOAD_WORD_AT, at, mark[at : at + 4]) for at in range(0, words, 4)]
+    pieces += [(_LOAD_BYTE_AT, at, mark[at : at + 1]) for at in range(words, len(mark))]
+    for load, at, piece in reversed(pieces):
+        hit = code.step(load, _UDP_HEADER + at, code.branch(_EQUAL, int.from_bytes(piece, "big"), hit, miss))
+    return hit
+
+
 class _Program:
     """Instructions, the last one first. A place is an instruction's number in that order; every step says where it
     leads, and its own place is returned for those that lead to it.
@@ -226,6 +277,10 @@ class _Program:
             return miss
         ranges = _widened(ranges)
         return self.steps(one, self._within(ranges, hit, self.steps(two, self._within(ranges, hit, miss))))
+
+    def only(self, steps: _Steps, ranges: _Ranges, hit: int, miss: int) -> int:
+        """Whether A lies in one of these sorted ranges after these steps."""
+        return self.steps(steps, self._within(_widened(ranges), hit, miss)) if ranges else miss
 
     def _within(self, ranges: _Ranges, hit: int, miss: int) -> int:
         """A search by halves."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -56,7 +57,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class SocketTable:
     """A snapshot."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry], *, complete: bool = True) -> None:
+        self.complete = complete
         self._by_port: dict[tuple[Transport, int], list[Entry]] = {}
         for entry in entries:
             self._by_port.setdefault((entry.transport, entry.port), []).append(entry)
@@ -64,10 +66,13 @@ class SocketTable:
     @classmethod
     def read(cls, root: Path = Path("/proc/self/net")) -> SocketTable:
         only_ipv6 = {one.inode for transport in Transport for one in sockdiag.listening(transport) if one.only_ipv6}
-        return cls(
+        tables = [_table(root / name, transport) for transport, names in _TABLES.items() for name in names]
+        entries = (
             msgspec.structs.replace(entry, only_ipv6=True) if entry.inode in only_ipv6 else entry
-            for entry in _entries(root)
+            for table, _ in tables
+            for entry in table
         )
+        return cls(entries, complete=all(whole for _, whole in tables))
 
     def on(self, transport: Transport, port: int) -> list[Entry]:
         return self._by_port.get((transport, port), [])
@@ -75,17 +80,19 @@ class SocketTable:
     def listeners(self, transport: Transport, port: int) -> list[Entry]:
         return [entry for entry in self.on(transport, port) if entry.listening]
 
+    def all_listeners(self) -> list[Entry]:
+        return [entry for entries in self._by_port.values() for entry in entries if entry.listening]
 
-def _entries(root: Path) -> Iterator[Entry]:
-    for transport, names in _TABLES.items():
-        for name in names:
-            try:
-                with (root / name).open(encoding="ascii") as table:
-                    next(table, None)
-                    for _, line in zip(range(_MOST_LINES), table, strict=False):
-                        yield _entry(transport, line.split())
-            except FileNotFoundError:
-                continue  # no IPv6 on this host
+
+def _table(path: Path, transport: Transport) -> tuple[list[Entry], bool]:
+    """What one of the kernel's files says, and whether that is all of it. A host may have no IPv6."""
+    try:
+        with path.open(encoding="ascii") as table:
+            next(table, None)
+            entries = [_entry(transport, line.split()) for line in islice(table, _MOST_LINES)]
+            return entries, next(table, None) is None
+    except FileNotFoundError:
+        return [], path.name.endswith("6")
 
 
 def _entry(transport: Transport, fields: list[str]) -> Entry:
@@ -114,23 +121,52 @@ def _address(text: str) -> str:
 _ORDER: Literal["little", "big"] = "little" if socket.htons(1) != 1 else "big"
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """A process that has a socket open. `uid` is whom it runs as; None where that may not be read."""
+
+    name: str
+    pid: int
+    uid: int | None
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})"
+
+
 def owners(inodes: set[int], proc: Path = Path("/proc")) -> dict[int, str]:
-    """`redis-server (pid 812)` for each of these sockets whose process may be read. Walks all processes: call it once
-    for many.
+    """`redis-server (pid 812)` for each of these sockets whose process may be read."""
+    return {inode: str(holder) for inode, holder in holders(inodes, proc).items()}
+
+
+def holders(inodes: set[int], proc: Path = Path("/proc")) -> dict[int, Holder]:
+    """Of several the oldest, but for the first process of all, which opens sockets for others. Walks all processes:
+    call it once for many.
     """
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[int, str] = {}
-    for pid in (name for name in os.listdir(proc) if name.isdigit()):  # noqa: PTH208  (names only, and quickly)
+    found: dict[int, Holder] = {}
+    pids = [int(name) for name in os.listdir(proc) if name.isdigit()]  # noqa: PTH208  (names only, and quickly)
+    for pid in sorted(pids, key=lambda pid: (pid == 1, pid)):
         if len(found) == len(wanted):
             break
+        folder = proc / str(pid)
         try:
-            inodes = {wanted[link] for link in _links(proc / pid / "fd") if link in wanted} - found.keys()
+            inodes = {wanted[link] for link in _links(folder / "fd") if link in wanted} - found.keys()
             if inodes:
-                name = (proc / pid / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                found.update((inode, f"{name} (pid {pid})") for inode in inodes)
+                name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                found.update(dict.fromkeys(inodes, Holder(name, pid, _uid(folder))))
         except OSError:
             continue  # gone meanwhile, or not ours to read
     return found
+
+
+def _uid(folder: Path) -> int | None:
+    """Whom this process runs as now, which the owner of a socket that it made as root does not tell."""
+    try:
+        for line in (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Uid:"):
+                return int(line.split()[2])
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
 
 
 def _links(folder: Path) -> Iterator[str]:

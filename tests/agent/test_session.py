@@ -121,7 +121,7 @@ class TestNonsense:
         with pytest.raises(WireError, match=f"speaks version {VERSION + 1}, this agent {VERSION}"):
             await visit.ended()
 
-    @pytest.mark.parametrize("order", [Ping(id=1), opening(1, 1), walk(1, 1), Stop(id=1, walk=1)], ids=str)
+    @pytest.mark.parametrize("order", [Ping(id=1), opening(1, 1), walk(1, 1), Stop(id=1, order=1)], ids=str)
     async def test_an_order_before_the_greeting(self, visit: Any, order: Any) -> None:
         visit.say(PREFACE, order)
         with pytest.raises(WireError, match="first order must be a greeting"):
@@ -247,7 +247,7 @@ class TestOrders:
         """A pace of one attempt in ten seconds: without the stop it takes a while."""
         visit.greet(walk(1, free_port, *range(1, 50), rate=0.1))
         await asyncio.sleep(0.1)
-        visit.say(Stop(id=2, walk=1))
+        visit.say(Stop(id=2, order=1))
         assert (await visit.answer(Walked)).id == 1
 
     async def test_pings_are_answered_during_a_walk(self, visit: Any, free_port: int) -> None:

@@ -144,7 +144,7 @@ class TestLostOnTheWay:
             ([frame(b"\xc1")], "the agent sent garbage"),
             ([HELLO], "a second greeting"),
             ([Pong(id=77)], "nobody asked for"),
-            ([Results(id=99)], "a walk that nobody ordered"),
+            ([Results(id=99)], "results of a walk or a sweep that nobody ordered"),
             ([Closed(id=99)], "Closed for an order that nobody gave"),
             ([Closed(id=1)], "answered an order to look with Closed"),
             ([Results(id=-1)], "nobody ordered"),
@@ -248,7 +248,7 @@ async def test_a_walk_that_is_cancelled_hands_over_what_it_has(
 
     def stops(order: Any) -> Any:
         if isinstance(order, Stop) and obeys:
-            return [Results(id=order.walk, settled=7), Walked(id=order.walk, attempts=9)]
+            return [Results(id=order.order, settled=7), Walked(id=order.order, attempts=9)]
         return ()
 
     channel, settled = script(stops), []
@@ -260,7 +260,7 @@ async def test_a_walk_that_is_cancelled_hands_over_what_it_has(
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(2):
             await task
-    assert [order.walk for order in channel.orders if isinstance(order, Stop)] == [channel.orders[1].id]
+    assert [order.order for order in channel.orders if isinstance(order, Stop)] == [channel.orders[1].id]
     assert settled == [7] * obeys
     assert made.lost is None
 

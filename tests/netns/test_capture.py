@@ -30,7 +30,8 @@ TCP, UDP = Transport.TCP, Transport.UDP
 CAPTURE = """
 import asyncio, sys
 import msgspec
-from probe.witness.capture import Capture, CaptureError, can_capture
+from probe.witness.capture import Capture, can_capture
+from probe.witness.packetsocket import CaptureError
 from probe.model.sight import Flow
 
 async def main():

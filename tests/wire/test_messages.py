@@ -23,8 +23,11 @@ ORDERS = [
     messages.Close,
     messages.Walk,
     messages.Watch,
+    messages.Tally,
     messages.Unwatch,
     messages.Trace,
+    messages.Sweep,
+    messages.Survey,
     messages.Stop,
     messages.Bye,
 ]
@@ -37,7 +40,11 @@ ANSWERS = [
     messages.Walked,
     messages.Watching,
     messages.Watched,
+    messages.Tallied,
     messages.Traced,
+    messages.Sweeping,
+    messages.SweptAll,
+    messages.Surveyed,
     messages.Refused,
 ]
 # What the other end reads as 64 bits, and text that UTF-8 can hold.

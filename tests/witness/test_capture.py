@@ -13,7 +13,8 @@ import pytest
 from probe.model.sight import Flow
 from probe.model.words import Transport
 from probe.witness import capture
-from probe.witness.capture import Capture, CaptureError, can_capture
+from probe.witness.capture import Capture, can_capture
+from probe.witness.packetsocket import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +70,7 @@ class Wire:
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     wire = Wire()
     monkeypatch.setattr(capture, "_listening", lambda _: wire)
-    monkeypatch.setattr(capture, "_attach", lambda _, program: wire.attached.append(program))
+    monkeypatch.setattr(capture, "attach", lambda _, program: wire.attached.append(program))
     yield wire
     wire.unplug()
 
