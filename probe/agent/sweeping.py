@@ -90,7 +90,7 @@ def engines(order: Sweep) -> Engines:
         deadline=min(order.deadline, _LONGEST_DEADLINE),
         seed=order.seed,
         bind=order.bind,
-        payload=order.mark,
+        mark=order.mark,
         rounds=max(order.rounds, 0),
     )
 

@@ -52,14 +52,16 @@ class Sight(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.transport is Transport.UDP or ("S" in self.flags and "A" not in self.flags)
 
 
-class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """Ports of `address`, one of this host's own, at which a packet from `peer` came in at an interface.
+class Arrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Packets from `peer` that came in for `address`, one of this host's own: to which ports they had been sent.
 
-    Whether the host's firewall took it, and whether anybody received it, is not said. `ports` is a text as PortSet
-    reads it.
+    `ports` is a text as PortSet reads it. `onto`: the one port to which all of them had been translated on the way; 0
+    where none was, or where that cannot be known (only marked datagrams say what port they were sent to). Whether
+    anybody received them is not said.
     """
 
     peer: str
     address: str
     transport: Transport
     ports: str
+    onto: int = 0

@@ -22,7 +22,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     `timeout`: the longest patience for one answer, in seconds. `deadline`: for the whole sweep, in seconds; what is left
     then is State.ERROR with a `problem`. `seed`: the order of the ports, and the source ports. `bind`: the address to
     send from, empty for the kernel's choice. `most`: files that the connect engine may hold; 0 what the limit allows.
-    `payload`: of each datagram, in place of what its port would understand: a witness at the target knows it by that.
+    `mark`: each datagram carries it and then its port in two bytes, big-endian, in place of what that port would
+    understand: a witness at the target knows it by that, whatever became of its header on the way.
     `rounds`: no more than so many; 0 as many as it takes to believe in silence.
     """
 
@@ -34,7 +35,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     bind: str = ""
     most: int = 0
-    payload: bytes = b""
+    mark: bytes = b""
     rounds: int = 0
 
 

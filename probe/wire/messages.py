@@ -139,14 +139,16 @@ class Watch(Message, frozen=True, kw_only=True, tag="watch", omit_defaults=True)
 class Tally(Message, frozen=True, kw_only=True, tag="tally", omit_defaults=True):
     """Note at which ports of these flows packets come in, from now until Unwatch, or for so many seconds.
 
-    Only what asks counts: TCP's first packet of a connection, a datagram. `mark`: datagrams count only if they begin
-    with these bytes (at most MOST_MARK), so that what the host's own questions are answered is not taken for a way in.
+    Only what asks counts: TCP's first packet of a connection, a datagram. `mark`: datagrams count only if they carry
+    what a Sweep with this mark sends, so that what the host's own questions are answered is not taken for a way in.
+    `inside`: not at the interfaces, but behind the host's own INPUT rules; for few ports, more may be lost (`sure`).
     """
 
     id: int
     flows: tuple[Flow, ...]
     seconds: float = 60.0
     mark: bytes = b""
+    inside: bool = False
 
 
 class Unwatch(Message, frozen=True, kw_only=True, tag="unwatch", omit_defaults=True):
@@ -183,8 +185,9 @@ class Sweep(Message, frozen=True, kw_only=True, tag="sweep", omit_defaults=True)
 
     `rate` bounds the packets a second in all (0: the engine's own gentle pace); `timeout` is the patience of the last
     round; `deadline` the whole sweep, waiting included; `bind` the address to send from, empty for the kernel's
-    choice. `mark`: what each UDP datagram carries, in place of what its port would understand. `rounds`: at most so
-    many (0: as long as the loss seen says that an answer may have been lost).
+    choice. `mark` (at most MOST_MARK bytes): each UDP datagram carries it and then its port in two bytes, big-endian,
+    in place of what that port would understand. `rounds`: at most so many (0: as long as the loss seen says that an
+    answer may have been lost).
     """
 
     id: int

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.model.sight import Arrived
-from probe.witness.arrivals import Arrivals
+from probe.witness.arrivals import FRAME, Arrivals
 from probe.witness.filter import Wanted
 from probe.witness.ring import KEPT, Ring
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 # 16 MB: a burst of so many packets has room while the loop is busy.
 _FRAMES = 65_536
-# After so many packets the loop gets its turn: a few milliseconds.
-_BATCH = 4096
+# After so many packets the loop gets its turn: a few milliseconds. If there are no more, it is left alone for so many
+# seconds: to be woken for every few costs ten times what reading them does.
+_BATCH, _PAUSE = 4096, 0.01
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -49,33 +50,44 @@ class Tally:
         self._sure = False
         self._ring: Ring | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Inside a running event loop. Raises CaptureError."""
         self._ring = Ring(self._program, _FRAMES)
         self._sure = True
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._ring.fileno(), self._turn)
-        self._timer = loop.call_later(self._seconds, self._close_early)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._close_early)
+        self._listen()
 
     def stop(self) -> Counted:
         """What came in until now; what waits in the kernel is still read."""
         if self._ring is not None:
             self._ring.stop()
-            while self._turn():
+            while self._read():
                 pass
             self._close()
         return Counted(tuple(self._arrivals.arrived()), self._sure and not self._arrivals.full)
 
-    def _turn(self) -> bool:
-        """Read one batch; whether there may be more."""
+    def _listen(self) -> None:
+        if self._ring is not None:
+            asyncio.get_running_loop().add_reader(self._ring.fileno(), self._turn)
+
+    def _turn(self) -> None:
         if self._ring is None:
-            return False
-        frames = self._ring.read(_BATCH)
-        self._arrivals.take(frames)
-        if not frames and self._ring.failed:
+            return
+        count = self._read()
+        if not count and self._ring.failed:
             self._close_early()
-        return bool(frames)
+        elif count < _BATCH:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._ring.fileno())
+            self._pause = loop.call_later(_PAUSE, self._listen)
+
+    def _read(self) -> int:
+        """One batch at most; returns how many packets there were."""
+        frames = self._ring.read(_BATCH) if self._ring is not None else b""
+        self._arrivals.take(frames)
+        return len(frames) // FRAME
 
     def _close_early(self) -> None:
         self._sure = False
@@ -85,6 +97,8 @@ class Tally:
         if self._ring is None or self._timer is None:
             return
         self._timer.cancel()
+        if self._pause is not None:
+            self._pause.cancel()
         asyncio.get_running_loop().remove_reader(self._ring.fileno())
         if self._ring.close():
             self._sure = False
