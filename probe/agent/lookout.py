@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("portcheck.agent")
 
 _LONGEST_WATCH, _LONGEST_TALLY = 300.0, 3600.0
-_MOST_CAPTURES, _MOST_TALLIES, _MOST_PEERS = 4, 2, 512
+_MOST_CAPTURES, _MOST_TALLIES, _MOST_PEERS = 4, 4, 512
 
 
 class Lookout:
@@ -69,7 +69,9 @@ class Lookout:
             return Refused(id=order.id, reason="too many tallies are under way")
         if len(order.mark) > MOST_MARK:
             return Refused(id=order.id, reason=f"a mark has at most {MOST_MARK} bytes")
-        counting = Counting(order.flows, order.mark, seconds=_bounded(order.seconds, _LONGEST_TALLY))
+        counting = Counting(
+            order.flows, order.mark, seconds=_bounded(order.seconds, _LONGEST_TALLY), inside=order.inside
+        )
         try:
             counting.start()
         except CaptureError as error:

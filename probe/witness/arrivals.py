@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.ports import PortSet
 from probe.model.sight import Arrived
+from probe.model.words import Transport
 from probe.witness.packets import TRANSPORTS, read
 
 if TYPE_CHECKING:
@@ -23,67 +24,87 @@ FRAME = 256
 """Bytes of one frame."""
 PACKET = 80
 """Where in it the packet starts, from its network header on: after `struct tpacket2_hdr` and `struct sockaddr_ll`."""
-# Pairs of addresses that are noted, of 64 KB each; and those that are known to be no business of ours.
-_MOST_PAIRS, _MOST_STRANGERS = 512, 4096
-# First byte, protocol, both addresses, target port: of an IPv4 header without options, and of a bare IPv6 header.
-_IPV4 = struct.Struct(f"!{PACKET}x B 8x B 2x 8s 2x H {FRAME - PACKET - 24}x")
-_IPV6 = struct.Struct(f"!{PACKET}x B 5x B x 32s 2x H {FRAME - PACKET - 44}x")
-_BARE_IPV4, _VERSION, _IPV6_VERSION = 0x45, 0xF0, 0x60
+# Pairs of addresses that are noted, of 64 KB each; those that are known to be no business of ours; ports that were
+# translated on the way.
+_MOST_PAIRS, _MOST_STRANGERS, _MOST_MOVED = 512, 4096, 1024
+_BARE_IPV4, _VERSION, _IPV6 = 0x45, 0xF0, 0x60
+_UDP_HEADER, _PORTS = 8, 65_536
 _NUMBERS = {transport: number for number, transport in TRANSPORTS.items()}
-_PORTS = 65_536
+
+_Pair = tuple[int, bytes]
 
 
 class Arrivals:
-    """`take` frames as they come. `full`: there were more pairs of addresses than are noted."""
+    """`take` frames as they come. `mark`: datagrams begin with it, and then with the port that they were sent to.
 
-    def __init__(self, wanted: Wanted) -> None:
+    `full`: more came than is noted, or what cannot be read.
+    """
+
+    def __init__(self, wanted: Wanted, mark: bytes = b"") -> None:
         self._wanted = wanted
+        self._marked = len(mark)
         self.full = False
-        # By protocol and packed addresses; None: of no flow.
-        self._seen: dict[tuple[int, bytes], bytearray | None] = {}
+        # By protocol and packed addresses, a byte for each port; None: of no flow.
+        self._seen: dict[_Pair, bytearray | None] = {}
         self._pairs = 0
+        # Ports sent to, by the port that they were translated to.
+        self._moved: dict[_Pair, dict[int, set[int]]] = {}
+        self._moves = 0
+        # First byte, protocol, both addresses, target port and where a mark says which it was: of an IPv4 header
+        # without options, and of a bare IPv6 header.
+        says = len(mark) + _UDP_HEADER - 4
+        self._ipv4 = struct.Struct(f"!{PACKET}x B 8x B 2x 8s 2x H {says}x H {FRAME - PACKET - 26 - says}x")
+        self._ipv6 = struct.Struct(f"!{PACKET}x B 5x B x 32s 2x H {says}x H {FRAME - PACKET - 46 - says}x")
 
     def take(self, frames: bytes) -> None:
         """Whole frames with packets that the filter let pass."""
-        known = self._seen
         left = len(frames) // FRAME
-        for first, protocol, pair, port in _IPV4.iter_unpack(frames):
+        for first, protocol, pair, port, said in self._ipv4.iter_unpack(frames):
             if first == _BARE_IPV4:
                 left -= 1
-                seen = known[protocol, pair] if (protocol, pair) in known else self._meet(protocol, pair)
-                if seen is not None:
-                    seen[port] = 1
-        if not left:
-            return
-        for first, protocol, pair, port in _IPV6.iter_unpack(frames):
-            if first & _VERSION == _IPV6_VERSION and protocol in TRANSPORTS:
-                left -= 1
-                seen = known[protocol, pair] if (protocol, pair) in known else self._meet(protocol, pair)
-                if seen is not None:
-                    seen[port] = 1
+                self._note((protocol, pair), port, said)
+        if left:
+            for first, protocol, pair, port, said in self._ipv6.iter_unpack(frames):
+                if first & _VERSION == _IPV6 and protocol in TRANSPORTS:
+                    left -= 1
+                    self._note((protocol, pair), port, said)
         if left:
             self._take_odd(frames)
+
+    def _note(self, pair: _Pair, port: int, said: int) -> None:
+        seen = self._seen[pair] if pair in self._seen else self._meet(pair)
+        if seen is None:
+            return
+        if not self._marked or said == port or TRANSPORTS[pair[0]] is Transport.TCP:
+            seen[port] = 1
+        elif said not in self._moved.setdefault(pair, {}).setdefault(port, set()):
+            self._moves += 1
+            if self._moves > _MOST_MOVED:
+                self.full = True
+            else:
+                self._moved[pair][port].add(said)
 
     def _take_odd(self, frames: bytes) -> None:
         """Headers with options or extensions."""
         for start in range(PACKET, len(frames), FRAME):
-            first = frames[start]
-            if first == _BARE_IPV4 or (first & _VERSION == _IPV6_VERSION and frames[start + 6] in TRANSPORTS):
+            packet = frames[start : start + FRAME - PACKET]
+            if packet[0] == _BARE_IPV4 or (packet[0] & _VERSION == _IPV6 and packet[6] in TRANSPORTS):
                 continue
-            sight = read(frames[start : start + FRAME - PACKET], 0.0, out=False)
+            sight = read(packet, 0.0, out=False)
             if sight is None or sight.icmp is not None:
-                self.full = True  # something came that cannot be read: nothing is sure any more
+                self.full = True
                 continue
-            family = socket.AF_INET6 if ":" in sight.source else socket.AF_INET
+            family, length = (
+                (socket.AF_INET6, 40 + _half(packet, 4)) if ":" in sight.source else (socket.AF_INET, _half(packet, 2))
+            )
             pair = socket.inet_pton(family, sight.source) + socket.inet_pton(family, sight.target)
-            protocol = _NUMBERS[sight.transport]
-            seen = self._seen[protocol, pair] if (protocol, pair) in self._seen else self._meet(protocol, pair)
-            if seen is not None:
-                seen[sight.target_port] = 1
+            says = length - sight.size + self._marked
+            said = _half(packet, says) if says + 2 <= len(packet) else 0
+            self._note((_NUMBERS[sight.transport], pair), sight.target_port, said)
 
-    def _meet(self, protocol: int, pair: bytes) -> bytearray | None:
+    def _meet(self, pair: _Pair) -> bytearray | None:
         """A pair of addresses for the first time."""
-        transport, (peer, own) = TRANSPORTS.get(protocol), _halves(pair)
+        transport, (peer, own) = TRANSPORTS.get(pair[0]), _halves(pair[1])
         seen = None
         if transport is not None and self._wanted.ports(transport, own, peer):
             self._pairs += 1
@@ -93,23 +114,32 @@ class Arrivals:
             seen = bytearray(_PORTS)
         elif len(self._seen) >= _MOST_PAIRS + _MOST_STRANGERS:
             return None
-        self._seen[protocol, pair] = seen
+        self._seen[pair] = seen
         return seen
 
     def arrived(self) -> Iterator[Arrived]:
-        for (protocol, pair), seen in self._seen.items():
+        for pair, seen in self._seen.items():
             if seen is None:
                 continue
-            transport, (peer, own) = TRANSPORTS[protocol], _halves(pair)
-            ports = PortSet(_runs(seen)) & self._wanted.ports(transport, own, peer)
-            if ports:
-                family = socket.AF_INET if len(own) == 4 else socket.AF_INET6
-                yield Arrived(
-                    peer=socket.inet_ntop(family, peer),
-                    address=socket.inet_ntop(family, own),
-                    transport=transport,
-                    ports=str(ports),
-                )
+            peer, own = _halves(pair[1])
+            wanted = self._wanted.ports(TRANSPORTS[pair[0]], own, peer)
+            found = [(PortSet(_runs(seen)) & wanted, 0)]
+            moved = self._moved.get(pair, {})
+            found += [(PortSet.of(filter(None, said)), port) for port, said in moved.items() if port in wanted]
+            family = socket.AF_INET if len(own) == 4 else socket.AF_INET6
+            for ports, onto in found:
+                if ports:
+                    yield Arrived(
+                        peer=socket.inet_ntop(family, peer),
+                        address=socket.inet_ntop(family, own),
+                        transport=TRANSPORTS[pair[0]],
+                        ports=str(ports),
+                        onto=onto,
+                    )
+
+
+def _half(packet: bytes, at: int) -> int:
+    return int.from_bytes(packet[at : at + 2], "big")
 
 
 def _halves(pair: bytes) -> tuple[bytes, bytes]:

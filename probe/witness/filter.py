@@ -11,6 +11,7 @@ import ipaddress
 import struct
 from functools import lru_cache
 from itertools import pairwise
+from socket import AF_INET
 from typing import TYPE_CHECKING, NamedTuple
 
 from probe.model.ports import PortSet
@@ -90,26 +91,40 @@ class Wanted:
         return code.assembled()
 
     def arrivals(self, mark: bytes = b"", kept: int = KEPT_BYTES) -> bytes:
-        """The same for packets that come in and ask: SYNs without ACK, datagrams that begin with these bytes; from a
-        peer to one of our own ports.
+        """The same for packets that come in and ask: SYNs without ACK, datagrams that begin with these bytes and a port
+        after them; from a peer to one of our own ports.
         """
         code = _Program()
         keep, drop = code.end(kept), code.end(0)
         at_hosts = code.branch(_EQUAL, 0x60, self._between(code, 16, keep, drop), self._between(code, 4, keep, drop))
         at_hosts = code.steps([(_LOAD_BYTE, 0), (_AND, 0xF0)], at_hosts)
-        transports = {}
-        for number, transport in TRANSPORTS.items():
-            ports = PortSet([pair for term in self._terms if term.transport is transport for pair in term.ports.ranges])
-            at_ports = code.only([(_LOAD_HALF_AT, 2)], list(ports.ranges), at_hosts, drop)
-            if transport is Transport.TCP:
-                opens = code.branch(_EQUAL, _SYN, at_ports, drop)
-                transports[number] = code.steps([(_LOAD_BYTE_AT, 13), (_AND, _SYN | _ACK)], opens)
-            else:
-                transports[number] = _marked(code, mark, at_ports, drop)
+        transports = {
+            number: self._asks(code, transport, mark, at_hosts, drop) for number, transport in TRANSPORTS.items()
+        }
         versions = {0x40: _ipv4(code, transports, drop), 0x60: _ipv6(code, transports, drop)}
         version = code.steps([(_LOAD_BYTE, 0), (_AND, 0xF0)], code.choice(versions, drop))
         code.step(_LOAD_WORD, _PACKET_TYPE, code.branch(_AT_LEAST, _OTHER_HOST, drop, version))
         return code.assembled()
+
+    def inside(self, family: int, transport: Transport, mark: bytes = b"", kept: int = KEPT_BYTES) -> bytes:
+        """The same for a raw socket of this family and transport; empty where it is no flow's. Its program sees an IPv4
+        packet as it is, and of an IPv6 packet what comes after the headers.
+        """
+        if not any(term.transport is transport and term.speaks(4 if family == AF_INET else 16) for term in self._terms):
+            return b""
+        if family == AF_INET:
+            return self.arrivals(mark, kept)
+        code = _Program()
+        code.step(_INDEX, 0, self._asks(code, transport, mark, code.end(kept), code.end(0)))
+        return code.assembled()
+
+    def _asks(self, code: _Program, transport: Transport, mark: bytes, hit: int, miss: int) -> int:
+        """It asks, at one of the flows' ports; X is where the transport header starts."""
+        ports = PortSet([pair for term in self._terms if term.transport is transport for pair in term.ports.ranges])
+        hit = code.only([(_LOAD_HALF_AT, 2)], list(ports.ranges), hit, miss)
+        if transport is Transport.UDP:
+            return _marked(code, mark, hit, miss)
+        return code.steps([(_LOAD_BYTE_AT, 13), (_AND, _SYN | _ACK)], code.branch(_EQUAL, _SYN, hit, miss))
 
     def _ports(self, code: _Program, transport: Transport, hit: int, miss: int) -> int:
         """Either port is one of a flow's; X is where the transport header starts."""
@@ -215,10 +230,13 @@ def _errors(code: _Program, protocol: int, keep: int, drop: int) -> int:
 
 
 def _marked(code: _Program, mark: bytes, hit: int, miss: int) -> int:
-    """Whether a datagram begins with these bytes: four at a time, and those that are left one by one."""
+    """Whether a datagram begins with these bytes, and two more after them; X is where its header starts."""
+    if not mark:
+        return hit
     words = len(mark) // 4 * 4
     pieces = [(_LOAD_WORD_AT, at, mark[at : at + 4]) for at in range(0, words, 4)]
     pieces += [(_LOAD_BYTE_AT, at, mark[at : at + 1]) for at in range(words, len(mark))]
+    hit = code.step(_LOAD_HALF_AT, _UDP_HEADER + len(mark), hit)  # one past the end drops the packet
     for load, at, piece in reversed(pieces):
         hit = code.step(load, _UDP_HEADER + at, code.branch(_EQUAL, int.from_bytes(piece, "big"), hit, miss))
     return hit

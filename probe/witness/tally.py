@@ -1,19 +1,23 @@
 """At which ports packets come in, of as many as a sweep sends.
 
-Seen as in a capture, before the host's own INPUT rules. What counts is what asks (a SYN, a datagram) and is the flows'
-business; the kernel's filter lets little else through.
+At the interfaces they are seen as in a capture, before the host's own INPUT rules; or else behind them. What counts is
+what asks (a SYN, a datagram) and is the flows' business; the kernel's filter lets little else through.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from probe.model.sight import Arrived
+from probe.model.words import Transport
 from probe.witness.arrivals import FRAME, Arrivals
 from probe.witness.filter import Wanted
+from probe.witness.inside import Inside
+from probe.witness.packetsocket import CaptureError
 from probe.witness.ring import KEPT, Ring
 
 if TYPE_CHECKING:
@@ -36,56 +40,71 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Tally:
-    """From `start` to `stop`, or for so many seconds. `mark`: datagrams count only if they begin with it.
+    """From `start` to `stop`, or for so many seconds. `mark`: datagrams count only if they begin with it and say to
+    which port they were sent. `inside`: behind the INPUT rules.
 
     Raises ValueError for a flow whose addresses or ports cannot be read.
     """
 
-    def __init__(self, flows: Iterable[Flow], mark: bytes = b"", seconds: float = 300.0) -> None:
-        wanted = Wanted(flows)
-        self._program = wanted.arrivals(mark, KEPT)
-        self._arrivals = Arrivals(wanted)
+    def __init__(
+        self, flows: Iterable[Flow], mark: bytes = b"", seconds: float = 300.0, *, inside: bool = False
+    ) -> None:
+        self._wanted = Wanted(flows)
+        self._mark = mark
+        self._inside = inside
+        self._arrivals = Arrivals(self._wanted, mark)
         self._seconds = seconds
         # Until it runs, that nothing was seen means nothing.
         self._sure = False
-        self._ring: Ring | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._pause: asyncio.TimerHandle | None = None
+        self._sources: list[Ring | Inside] = []
+        self._timers: dict[object, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
         """Inside a running event loop. Raises CaptureError."""
-        self._ring = Ring(self._program, _FRAMES)
+        try:
+            self._open()
+        except CaptureError:
+            self._close()
+            raise
         self._sure = True
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._close_early)
-        self._listen()
+        self._timers[self] = asyncio.get_running_loop().call_later(self._seconds, self._close_early)
+        for source in self._sources:
+            self._listen(source)
+
+    def _open(self) -> None:
+        if not self._inside:
+            self._sources.append(Ring(self._wanted.arrivals(self._mark, KEPT), _FRAMES))
+            return
+        for transport in Transport:
+            for family in (socket.AF_INET, socket.AF_INET6):
+                program = self._wanted.inside(family, transport, self._mark, KEPT)
+                if program:
+                    self._sources.append(Inside(family, transport, program))
 
     def stop(self) -> Counted:
         """What came in until now; what waits in the kernel is still read."""
-        if self._ring is not None:
-            self._ring.stop()
-            while self._read():
+        for source in self._sources:
+            source.stop()
+            while self._read(source):
                 pass
-            self._close()
+        self._close()
         return Counted(tuple(self._arrivals.arrived()), self._sure and not self._arrivals.full)
 
-    def _listen(self) -> None:
-        if self._ring is not None:
-            asyncio.get_running_loop().add_reader(self._ring.fileno(), self._turn)
+    def _listen(self, source: Ring | Inside) -> None:
+        asyncio.get_running_loop().add_reader(source.fileno(), self._turn, source)
 
-    def _turn(self) -> None:
-        if self._ring is None:
-            return
-        count = self._read()
-        if not count and self._ring.failed:
+    def _turn(self, source: Ring | Inside) -> None:
+        count = self._read(source)
+        if not count and source.failed:
             self._close_early()
         elif count < _BATCH:
             loop = asyncio.get_running_loop()
-            loop.remove_reader(self._ring.fileno())
-            self._pause = loop.call_later(_PAUSE, self._listen)
+            loop.remove_reader(source.fileno())
+            self._timers[source] = loop.call_later(_PAUSE, self._listen, source)
 
-    def _read(self) -> int:
+    def _read(self, source: Ring | Inside) -> int:
         """One batch at most; returns how many packets there were."""
-        frames = self._ring.read(_BATCH) if self._ring is not None else b""
+        frames = source.read(_BATCH)
         self._arrivals.take(frames)
         return len(frames) // FRAME
 
@@ -94,12 +113,11 @@ class Tally:
         self._close()
 
     def _close(self) -> None:
-        if self._ring is None or self._timer is None:
-            return
-        self._timer.cancel()
-        if self._pause is not None:
-            self._pause.cancel()
-        asyncio.get_running_loop().remove_reader(self._ring.fileno())
-        if self._ring.close():
-            self._sure = False
-        self._ring = None
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for source in self._sources:
+            asyncio.get_running_loop().remove_reader(source.fileno())
+            if source.close():
+                self._sure = False
+        self._sources.clear()
