@@ -7,6 +7,8 @@ import logging
 from math import isfinite
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.model.ports import PortSet
 from probe.model.words import Transport
 from probe.wire.messages import (
@@ -41,7 +43,8 @@ class Lookout:
         self._peer = peer
         # Each with its flows, and the ports whose accept queue was full when it began.
         self._captures: dict[int, tuple[Capture, tuple[Flow, ...], PortSet]] = {}
-        self._tallies: dict[int, Counting] = {}
+        # Each at the interfaces, and behind the host's own rules if that is wanted.
+        self._tallies: dict[int, list[Counting]] = {}
 
     def __contains__(self, number: int) -> bool:
         return number in self._captures or number in self._tallies
@@ -69,12 +72,15 @@ class Lookout:
             return Refused(id=order.id, reason="too many tallies are under way")
         if len(order.mark) > MOST_MARK:
             return Refused(id=order.id, reason=f"a mark has at most {MOST_MARK} bytes")
-        counting = Counting(
-            order.flows, order.mark, seconds=_bounded(order.seconds, _LONGEST_TALLY), inside=order.inside
-        )
+        seconds = _bounded(order.seconds, _LONGEST_TALLY)
+        places = (False, True) if order.inside else (False,)
+        counting = [Counting(order.flows, order.mark, seconds, inside=inside) for inside in places]
         try:
-            counting.start()
+            for each in counting:
+                each.start()
         except CaptureError as error:
+            for each in counting:
+                each.stop()
             return Watching(id=order.id, problem=str(error))
         self._tallies[order.id] = counting
         log.info("%s: tally of %d flows", self._peer, len(order.flows))
@@ -83,8 +89,11 @@ class Lookout:
     async def end(self, order: Unwatch) -> Watched | Tallied:
         counting = self._tallies.pop(order.watch, None)
         if counting is not None:
-            counted = counting.stop()
-            return Tallied(id=order.id, arrived=counted.arrived, sure=counted.sure)
+            came, *inside = [each.stop() for each in counting]
+            told = Tallied(id=order.id, arrived=came.arrived, sure=came.sure)
+            for each in inside:
+                told = msgspec.structs.replace(told, passed=each.arrived, surely_passed=each.sure)
+            return told
         capture, flows, full = self._captures.pop(order.watch, (None, (), PortSet()))
         if capture is None:
             return Watched(id=order.id)
@@ -97,7 +106,8 @@ class Lookout:
         for capture, _, _ in self._captures.values():
             capture.stop()
         for counting in self._tallies.values():
-            counting.stop()
+            for each in counting:
+                each.stop()
         self._captures.clear()
         self._tallies.clear()
 

@@ -140,8 +140,8 @@ class Tally(Message, frozen=True, kw_only=True, tag="tally", omit_defaults=True)
     """Note at which ports of these flows packets come in, from now until Unwatch, or for so many seconds.
 
     Only what asks counts: TCP's first packet of a connection, a datagram. `mark`: datagrams count only if they carry
-    what a Sweep with this mark sends, so that what the host's own questions are answered is not taken for a way in.
-    `inside`: not at the interfaces, but behind the host's own INPUT rules; for few ports, more may be lost (`sure`).
+    what a Sweep with this mark sends, so that what the host's own questions are answered is not taken for a way in; the
+    flows' ports are then those that they were sent to. `inside`: note too what the host's own rules let in.
     """
 
     id: int
@@ -347,11 +347,15 @@ class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=T
 
 
 class Tallied(Message, frozen=True, kw_only=True, tag="tallied", omit_defaults=True):
-    """Answers Unwatch of a tally. `sure`: where no packet is told of, none came in."""
+    """Answers Unwatch of a tally. `arrived` at an interface; `sure`: where no packet is told of, none came in. `passed`:
+    the host's own INPUT rules let it in; `surely_passed` as `sure`, of those.
+    """
 
     id: int
     arrived: tuple[Arrived, ...] = ()
     sure: bool = False
+    passed: tuple[Arrived, ...] = ()
+    surely_passed: bool = False
 
 
 class Traced(Message, frozen=True, kw_only=True, tag="traced", omit_defaults=True):

@@ -125,7 +125,7 @@ class Arrivals:
             wanted = self._wanted.ports(TRANSPORTS[pair[0]], own, peer)
             found = [(PortSet(_runs(seen)) & wanted, 0)]
             moved = self._moved.get(pair, {})
-            found += [(PortSet.of(filter(None, said)), port) for port, said in moved.items() if port in wanted]
+            found += [(PortSet.of(filter(None, said)) & wanted, port) for port, said in moved.items()]
             family = socket.AF_INET if len(own) == 4 else socket.AF_INET6
             for ports, onto in found:
                 if ports:

@@ -119,11 +119,17 @@ class Wanted:
         return code.assembled()
 
     def _asks(self, code: _Program, transport: Transport, mark: bytes, hit: int, miss: int) -> int:
-        """It asks, at one of the flows' ports; X is where the transport header starts."""
+        """It asks, and at one of the flows' ports; a marked datagram may have been translated to another. X is where
+        the transport header starts.
+        """
         ports = PortSet([pair for term in self._terms if term.transport is transport for pair in term.ports.ranges])
+        if not ports:
+            return miss
+        if mark and transport is Transport.UDP:
+            return _marked(code, mark, hit, miss)
         hit = code.only([(_LOAD_HALF_AT, 2)], list(ports.ranges), hit, miss)
         if transport is Transport.UDP:
-            return _marked(code, mark, hit, miss)
+            return hit
         return code.steps([(_LOAD_BYTE_AT, 13), (_AND, _SYN | _ACK)], code.branch(_EQUAL, _SYN, hit, miss))
 
     def _ports(self, code: _Program, transport: Transport, hit: int, miss: int) -> int:
@@ -231,8 +237,6 @@ def _errors(code: _Program, protocol: int, keep: int, drop: int) -> int:
 
 def _marked(code: _Program, mark: bytes, hit: int, miss: int) -> int:
     """Whether a datagram begins with these bytes, and two more after them; X is where its header starts."""
-    if not mark:
-        return hit
     words = len(mark) // 4 * 4
     pieces = [(_LOAD_WORD_AT, at, mark[at : at + 4]) for at in range(0, words, 4)]
     pieces += [(_LOAD_BYTE_AT, at, mark[at : at + 1]) for at in range(words, len(mark))]

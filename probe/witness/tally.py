@@ -40,10 +40,10 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Tally:
-    """From `start` to `stop`, or for so many seconds. `mark`: datagrams count only if they begin with it and say to
-    which port they were sent. `inside`: behind the INPUT rules.
+    """From `start` to `stop`, or for so many seconds. Raises ValueError for a flow that cannot be read.
 
-    Raises ValueError for a flow whose addresses or ports cannot be read.
+    `mark`: datagrams count only if they begin with it and say to which port they were sent. `inside`: not at the
+    interfaces, but behind the INPUT rules.
     """
 
     def __init__(
