@@ -347,7 +347,7 @@ class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=T
 
 
 class Tallied(Message, frozen=True, kw_only=True, tag="tallied", omit_defaults=True):
-    """Answers Unwatch of a tally. `arrived` at an interface; `sure`: where no packet is told of, none came in. `passed`:
+    """Answers Unwatch of a tally. `arrived` at an interface; `sure`: where none is told of, none came in. `passed`:
     the host's own INPUT rules let it in; `surely_passed` as `sure`, of those.
     """
 

@@ -45,7 +45,9 @@ def survey(own: Collection[tuple[str, int]] = ()) -> Survey:
         if not _is_mine(held.get(entry.inode))
         or (entry.transport is Transport.TCP and (entry.address, entry.port) in own)
     ]
-    rows = sorted(_rows(ours, held), key=lambda row: PortSet.parse(row.ports).ranges)
+    rows = sorted(
+        _rows(ours, held), key=lambda row: (PortSet.parse(row.ports).ranges, row.transport, row.address, row.pid)
+    )
     return Survey(tuple(rows[:_MOST_ROWS]), table.complete and len(rows) <= _MOST_ROWS)
 
 
@@ -54,7 +56,7 @@ def _is_mine(holder: Holder | None) -> bool:
 
 
 def _rows(entries: Iterable[Entry], held: dict[int, Holder]) -> Iterator[Listening]:
-    names = accounts()
+    names = accounts(_ACCOUNTS)
     ports: dict[Listening, list[int]] = {}
     for entry in entries:
         holder = held.get(entry.inode)
@@ -74,7 +76,7 @@ def _rows(entries: Iterable[Entry], held: dict[int, Holder]) -> Iterator[Listeni
         yield msgspec.structs.replace(row, ports=str(PortSet.of(some)))
 
 
-def accounts(path: Path = _ACCOUNTS) -> dict[int, str]:
+def accounts(path: Path) -> dict[int, str]:
     """The host's own accounts, by number (passwd(5)). Others, of a directory service, are not asked for: that would
     send packets, and may hang.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from probe.model.words import Transport
-from probe.witness.sockets import Entry, SocketTable, owners
+from probe.witness.sockets import Entry, Holder, SocketTable, holders, owners
 
 TCP, UDP = Transport.TCP, Transport.UDP
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -79,10 +79,29 @@ def test_a_service_and_its_guests_share_a_port(root: Path) -> None:
     assert table.on(UDP, 5432) == []
 
 
+def test_all_that_listens(root: Path) -> None:
+    table = SocketTable.read(root)
+    assert table.complete
+    assert {entry.inode for entry in table.all_listeners()} == {101, 102, 201, 202, 203, 204, 301, 401}
+
+
+def test_a_table_that_is_too_long_is_not_complete(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probe.witness.sockets._MOST_LINES", 4)
+    assert SocketTable.read(root).complete
+    monkeypatch.setattr("probe.witness.sockets._MOST_LINES", 3)
+    assert not SocketTable.read(root).complete
+
+
+def test_a_table_that_is_not_there_is_not_complete(root: Path) -> None:
+    (root / "udp").unlink()
+    assert not SocketTable.read(root).complete
+
+
 def test_a_host_without_ipv6(root: Path) -> None:
     (root / "tcp6").unlink()
     (root / "udp6").unlink()
     table = SocketTable.read(root)
+    assert table.complete
     assert table.on(TCP, 80) == []
     assert table.listeners(TCP, 22)
 
@@ -119,14 +138,22 @@ def test_one_real_look(address: str, shown: str) -> None:
 class TestOwners:
     @pytest.fixture
     def proc(self, tmp_path: Path) -> Path:
-        for pid, name, inodes in ((7, "redis-server", (11, 12)), (8, "\x1b[31mred\n", (13,)), (9, "late", (11,))):
+        processes = (
+            (1, "systemd", (12, 14)),
+            (7, "redis-server", (11, 12)),
+            (8, "\x1b[31mred\n", (13,)),
+            (9, "late", (11,)),
+            (10, "later", (11,)),
+        )
+        for pid, name, inodes in processes:
             files = tmp_path / str(pid) / "fd"
             files.mkdir(parents=True)
             (tmp_path / str(pid) / "comm").write_text(name + "\n")
+            (tmp_path / str(pid) / "status").write_text(f"Name:\t{name}\nUid:\t0\t{pid}00\t0\t0\nGid:\t1\t1\t1\t1\n")
             (files / "0").symlink_to("/dev/null")
             for number, inode in enumerate(inodes, 1):
                 (files / str(number)).symlink_to(f"socket:[{inode}]")
-        (tmp_path / "10").mkdir()  # gone meanwhile
+        (tmp_path / "11").mkdir()  # gone meanwhile
         (tmp_path / "self").mkdir()
         return tmp_path
 
@@ -134,8 +161,18 @@ class TestOwners:
         found = owners({12, 99}, proc)
         assert found == {12: "redis-server (pid 7)"}
 
-    def test_a_socket_that_two_share_has_one_of_their_names(self, proc: Path) -> None:
-        assert owners({11}, proc)[11] in {"redis-server (pid 7)", "late (pid 9)"}
+    def test_of_those_that_share_a_socket_the_oldest_is_named(self, proc: Path) -> None:
+        assert holders({11}, proc) == {11: Holder("redis-server", 7, 700)}
+
+    def test_the_first_process_opens_sockets_for_others(self, proc: Path) -> None:
+        assert holders({12, 14}, proc) == {12: Holder("redis-server", 7, 700), 14: Holder("systemd", 1, 100)}
+
+    @pytest.mark.parametrize("status", [None, "Name:\tx\n", "Uid:\t0\n", "Uid:\t0\tx\n"])
+    def test_whom_a_process_runs_as_may_not_be_told(self, proc: Path, status: str | None) -> None:
+        (proc / "7" / "status").unlink()
+        if status is not None:
+            (proc / "7" / "status").write_text(status)
+        assert holders({11}, proc) == {11: Holder("redis-server", 7, None)}
 
     def test_nothing_wanted_is_nothing_read(self, tmp_path: Path) -> None:
         assert owners(set(), tmp_path) == {}
