@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from heapq import nlargest
 from ipaddress import ip_address
 from math import isnan
 from typing import TYPE_CHECKING
@@ -13,16 +14,18 @@ from probe.model.ports import PortSet
 from probe.wire.messages import MOST_MARK, Sweeping
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from probe.model.swept import Rejection
     from probe.sweep.order import Progress, Target
     from probe.sweep.order import Sweep as Engines
     from probe.wire.messages import Sweep
 
 # In one order: targets, and ports of all of them (all ports of sixteen).
 MOST_TARGETS, MOST_PORTS = 256, 16 * 65_535
-# Senders of ICMP errors that are told of, for each target: a device on the way could make up any number.
-_MOST_REJECTIONS = 256
+# Senders of ICMP errors that are told of for each target, and the text of their ports: what a stranger makes up must
+# fit into a frame.
+_MOST_REJECTIONS, _MOST_TEXT = 256, 1_000_000
 _PROGRESS_EVERY = 0.5
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT, _LONGEST_DEADLINE = 0.05, 10.0, 3600.0
 
@@ -60,9 +63,11 @@ async def carry_out(order: Sweep, turn: asyncio.Lock, tell: Callable[[Sweeping],
     finally:
         telling.cancel()
         await asyncio.wait((telling,))
+        if not telling.cancelled():
+            telling.exception()  # the coordinator is gone, which is known elsewhere
     for target, one in zip(order.targets, found, strict=True):
-        few = msgspec.structs.replace(one, address=target.address, rejections=one.rejections[:_MOST_REJECTIONS])
-        await tell(msgspec.structs.replace(now, settled=ports, found=(few,)))
+        told = msgspec.structs.replace(one, address=target.address, rejections=tuple(_few(one.rejections)))
+        await tell(msgspec.structs.replace(now, settled=ports, found=(told,)))
 
 
 async def _acquire(turn: asyncio.Lock, patience: float) -> None:
@@ -103,6 +108,7 @@ def _targets(order: Sweep) -> Iterable[Target]:
     left = MOST_PORTS
     for target in order.targets:
         address = ip_address(target.address.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
         if address.is_multicast or address.is_unspecified or address == _BROADCAST:
             raise ValueError(f"{address} is no address of one host")
         ports = PortSet.parse(target.ports)
@@ -110,6 +116,16 @@ def _targets(order: Sweep) -> Iterable[Target]:
         if left < 0:
             raise ValueError(f"a sweep has at most {MOST_PORTS} ports in all")
         yield Target(address=target.address, ports=ports)
+
+
+def _few(rejections: Iterable[Rejection]) -> Iterator[Rejection]:
+    """Those of the most ports, as far as they may be told."""
+    left = _MOST_TEXT
+    for one in nlargest(_MOST_REJECTIONS, rejections, key=lambda rejection: len(rejection.ports)):
+        left -= len(one.ports)
+        if left < 0:
+            return
+        yield one
 
 
 _BROADCAST = ip_address("255.255.255.255")
