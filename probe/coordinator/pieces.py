@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """`address` is the one dialled, or the check's own where nothing was. `ends` and `path` are the diagnosis of what
-    failed; `large` says of what passed whether large data does, None where nobody asked.
+    failed; `large` says of what passed whether large data does, None where nobody asked; `doubtful`, that it
+    worked and the target did not see it come in.
     """
 
     ports: PortSet
@@ -36,6 +37,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     ends: Ends | None = None
     path: Path | None = None
     large: bool | None = None
+    doubtful: bool = False
 
 
 class Errand:

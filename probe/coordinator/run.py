@@ -18,6 +18,7 @@ import msgspec
 
 from probe import __version__
 from probe.coordinator.agents import Agents
+from probe.coordinator.comings import Comings
 from probe.coordinator.diagnosis import Diagnosis
 from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.pieces import Errand, Piece, share
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from probe.plan import Plan
 
 _LOOKING = 60.0
+_TALLIED = 300.0  # seconds of a walk in which it is noted who comes in
 # A walk's deadline: this, and the time that its ports take at the slowest pace worth waiting for (ports a second).
 _WALKING, _WALKING_PACE = 300.0, 50.0
 # Of the files that an agent may open, so many are for stand-ins, so many for its own connections, and as many for its
@@ -82,6 +84,7 @@ class Run:
         self._pieces: dict[str, list[Piece]] = {}
         self._ledger = Ledger()
         self._diagnosis = Diagnosis(self._agents, self._hosts, self._aim, self._bare_walk, closely=terms.closely)
+        self._comings = Comings(self._agents, self._hosts)
         self._certificate: SelfSigned | None = None
         self._done = self._failing = self._total = 0
         self._stopped = asyncio.Event()
@@ -156,9 +159,11 @@ class Run:
                 for errand in tasks:
                     if self._needs_walk(errand):
                         visitors.setdefault(errand.check.target, set()).add(source)
+            await self._comings.begin(errands, _TALLIED)
             async with asyncio.TaskGroup() as group:
                 for source, tasks in errands.items():
                     group.create_task(self._walk(source, tasks, visitors))
+            await self._comings.end(errands)
             self._progress(self._done, self._total, self._failing, "asking why")
             await self._diagnosis.window(errands)
             async with asyncio.TaskGroup() as group:

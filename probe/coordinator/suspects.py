@@ -94,7 +94,9 @@ def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> lis
         if errand.view.use in (PortUse.DENIED, PortUse.OUTGOING):
             continue
         for piece in errand.pieces:
-            if piece.seen is None or left <= 0 or not (closely or piece.seen.failure in _OF_INTEREST):
+            if piece.seen is None or left <= 0:
+                continue
+            if not (closely or piece.doubtful or piece.seen.failure in _OF_INTEREST):
                 continue
             ports = some(piece.ports, min(SAMPLES, left))
             left -= len(ports)
@@ -147,9 +149,9 @@ def tell(
 
 
 def _alike(outcome: Outcome, piece: Piece) -> bool:
-    """Whether a fresh attempt failed as the piece did: in silence, or with a refusal."""
+    """Whether a fresh attempt ended as the piece did: in silence, with a refusal, or well."""
     before = piece.seen.failure if piece.seen is not None else None
-    return _SILENT.get(outcome.seen.failure, outcome.seen.failure) is _SILENT.get(before, before) is not None
+    return _SILENT.get(outcome.seen.failure, outcome.seen.failure) is _SILENT.get(before, before)
 
 
 def says_more(outcome: Outcome, known: Outcome, piece: Piece) -> bool:

@@ -117,6 +117,8 @@ def _target(ends: Ends, transport: Transport) -> Iterator[Evidence]:
 
 
 def _back(ends: Ends) -> Iterator[Evidence]:
+    if ends.data_lost:
+        yield Evidence(at="target", what="the data that the source sent then did not arrive at the interface")
     if ends.answered is not Answer.ACCEPT:
         if ends.returned is Answer.RESET and ends.arrived is False:
             yield Evidence(

@@ -38,7 +38,8 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `ttl_sent` and `ttl_got` are those of the answer as it left and as it arrived. `icmp` is type and code of the error
     that the target sent. `seen_from` is the source as the target's interface saw it. `overflow`: the accept queue of
-    the port was full, so that the target's kernel drops connections. `stuck`: why the source could not send there;
+    the port was full, so that the target's kernel drops connections. `data_lost`: on a connection that was accepted,
+    bytes of the source's left and did not arrive. `stuck`: why the source could not send there;
     `stuck_back`: why the target could not answer.
     """
 
@@ -51,6 +52,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     icmp: tuple[int, int] | None = None
     seen_from: str = ""
     overflow: bool = False
+    data_lost: bool = False
     stuck: Stuck | None = None
     stuck_back: Stuck | None = None
 
@@ -109,6 +111,8 @@ def meet(
     )
     answered = _answer(there, came, out=True) if came else None
     returned = _answer(here, asked, out=False) if asked else None
+    accepted = returned is not None and returned[0] is Answer.ACCEPT
+    data_came = _told(_has_data(there, came, out=False), target) if came else None
     sent, got = answered[1] if answered else None, returned[1] if returned else None
     return Ends(
         left=_told(bool(asked or came), source),
@@ -119,6 +123,7 @@ def meet(
         ttl_got=got.ttl if got is not None else None,
         icmp=sent.icmp if sent is not None else None,
         seen_from=came[0].source if came else "",
+        data_lost=accepted and _has_data(here, asked, out=True) and data_came is False,
         stuck=source.stuck.get(address) if source is not None else None,
         stuck_back=target.stuck.get(came[0].source) if came and target is not None else None,
         overflow=target is not None and transport is Transport.TCP and port in target.full,
@@ -166,6 +171,19 @@ def _answer(sights: Sequence[Sight], asked: Sequence[Sight], *, out: bool) -> tu
         if answer in found:
             return answer, found[answer]
     return Answer.NOTHING, None
+
+
+def _has_data(sights: Sequence[Sight], asked: Sequence[Sight], *, out: bool) -> bool:
+    """Whether bytes followed these first packets, in their direction."""
+    ways = {(one.source, one.source_port, one.target_port) for one in asked}
+    return any(
+        sight.size
+        and sight.out is out
+        and sight.icmp is None
+        and not sight.opens
+        and (sight.source, sight.source_port, sight.target_port) in ways
+        for sight in sights
+    )
 
 
 def _told(seen: bool, packets: Packets | None) -> bool | None:

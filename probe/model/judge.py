@@ -17,6 +17,7 @@ from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Ve
 
 # Failures of which the source's own kernel knows that nothing was sent, and why.
 _NOT_SENT = frozenset({Failure.NOT_PERMITTED, Failure.NO_ROUTE, Failure.HOST_UNREACHABLE})
+_BROKEN_OFF = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.CLOSED})
 # Type and code, by family (RFC 792, RFC 4443).
 _HOST_UNREACHABLE = {4: (3, 1), 6: (1, 3)}
 
@@ -173,9 +174,16 @@ def _service(situation: Situation) -> Judgement:
 
 
 def _answered(situation: Situation, seen: Observation) -> Judgement:
-    check, use = situation.check, situation.view.use
+    check, use, ends = situation.check, situation.view.use, situation.ends
     if situation.receipts.elsewhere:
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # it was another host's stand-in
+    if ends is not None and ends.arrived is False:
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.INTERCEPTED)
+    if ends is not None and ends.arrived and ends.answered in (Answer.NOTHING, Answer.RESET, Answer.ICMP):
+        # Who answers first for the target asks the target too, and that does not answer.
+        return _by_both_ends(situation, seen) or _unknown(Cause.CONFLICTING_EVIDENCE)
+    if seen.failure in _BROKEN_OFF and ends is not None and ends.data_lost:
+        return _blocked(Cause.PAYLOAD, None)
     if seen.failure is not None:
         cause = None
         if seen.failure is Failure.BAD_ANSWER:

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 ENGINES = ("packet", "connect")
 
 
-async def sweep(
-    order: Sweep, *, engine: str = "", tick: Callable[[Progress], None] | None = None
-) -> tuple[Swept, ...]:
+async def sweep(order: Sweep, *, engine: str = "", tick: Callable[[Progress], None] | None = None) -> tuple[Swept, ...]:
     """One result for each target, in the order given. `engine` forces one of ENGINES; `tick` is called now and then.
 
     Cancelling the task ends the sweep at once and leaves nothing behind. Raises ValueError for an address that is not

@@ -66,6 +66,17 @@ def test_an_attempt_that_works() -> None:
     )
 
 
+def test_data_on_an_accepted_connection_that_does_not_arrive_is_lost() -> None:
+    data = msgspec.structs.replace(LEFT, flags="PA", size=100)
+    here = (LEFT, answers(out=False, to=LEFT, ttl=62), data)
+    there = (CAME, answers(out=True, to=CAME, ttl=64))
+    assert ends(here, there).data_lost
+    assert not ends(here, (*there, msgspec.structs.replace(CAME, flags="PA", size=100))).data_lost
+    assert not ends(here[:2], there).data_lost
+    assert not ends(here, None).data_lost
+    assert not ends((LEFT, data), there).data_lost
+
+
 @pytest.mark.parametrize(("left", "came"), [(LEFT, CAME), (SENT, GOT)], ids=["tcp", "udp"])
 def test_where_it_stops(left: Sight, came: Sight) -> None:
     def met(source: Any, target: Any) -> tuple[object, ...]:
