@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.observation import Receipts
 from probe.model.ports import PortSet
+from probe.wire.challenge import canonical
 
 if TYPE_CHECKING:
     from probe.coordinator.targets import Place
@@ -18,7 +19,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._answered: dict[tuple[str, Place, int], PortSet] = {}
-        self._foreign: dict[tuple[int, Transport], list[tuple[str, PortSet]]] = {}
+        self._foreign: dict[tuple[int, str, Transport], list[tuple[str, PortSet]]] = {}
         self._arrived: dict[tuple[str, Place, int], set[str]] = {}
         self._visitors: dict[tuple[Transport, int], dict[str, str]] = {}
         self._starved: set[str] = set()
@@ -30,7 +31,7 @@ class Ledger:
                 key = (target, (receipt.address, receipt.transport), receipt.number)
                 self._answered[key] = self._answered.get(key, PortSet()) | PortSet.parse(receipt.answered)
             if receipt.foreign:
-                foreign = self._foreign.setdefault((receipt.number, receipt.transport), [])
+                foreign = self._foreign.setdefault((receipt.number, receipt.meant, receipt.transport), [])
                 foreign.append((target, PortSet.parse(receipt.foreign)))
         if closed.starved:
             self._starved.add(target)
@@ -40,17 +41,21 @@ class Ledger:
             self._visitors.setdefault((arrival.transport, arrival.port), {})[arrival.peer] = target
 
     def split(
-        self, target: str, place: Place, number: int, ports: PortSet, sources: frozenset[str]
+        self, target: str, place: Place, number: int, ports: PortSet, sources: frozenset[str], dialled: str
     ) -> list[tuple[PortSet, Receipts]]:
         """These ports by what the target received on them, at this address, from the source of this number and these
-        addresses.
+        addresses. `dialled` is the numeric address that it tried, or a name that has none.
         """
+        try:
+            meant = canonical(dialled)
+        except OSError:
+            meant = ""
         answered = ports & self._answered.get((target, place, number), PortSet())
         found = [(answered, Receipts(answered=True))] if answered else []
         groups: dict[Receipts, list[int]] = {}
         for port in ports - answered:
             arrived = not sources.isdisjoint(self._arrived.get((target, place, port), ()))
-            elsewhere = self._elsewhere(target, place[1], number, port)
+            elsewhere = self._elsewhere(target, (number, meant, place[1]), port)
             receipts = Receipts(arrived=arrived, elsewhere=elsewhere, starved=target in self._starved)
             groups.setdefault(receipts, []).append(port)
         return found + [(PortSet.of(group), receipts) for receipts, group in groups.items()]
@@ -60,6 +65,6 @@ class Ledger:
         visitors = self._visitors.get((transport, port), {})
         return next((visitors[source] for source in sorted(sources) if source in visitors), "")
 
-    def _elsewhere(self, target: str, transport: Transport, number: int, port: int) -> str:
-        foreign = self._foreign.get((number, transport), ())
+    def _elsewhere(self, target: str, asked: tuple[int, str, Transport], port: int) -> str:
+        foreign = self._foreign.get(asked, ())
         return next((host for host, ports in foreign if host != target and port in ports), "")

@@ -101,7 +101,8 @@ class Results:
         door = (check.address, check.transport)
         alive = piece.ports & self._reached.get(place, PortSet())
         for part, is_alive in ((alive, True), (piece.ports - alive, False)):
-            split = self._ledger.split(check.target, door, self._numbers[check.source], part, sources)
+            number = self._numbers[check.source]
+            split = self._ledger.split(check.target, door, number, part, sources, piece.address)
             for ports, receipts in split:
                 yield ports, self._situation(check, piece, receipts=receipts, alive=is_alive)
 

@@ -106,7 +106,7 @@ async def _request(
 ) -> Observation:
     aim = attempt.aim
     nonce = os.urandom(NONCE_SIZE)
-    headers = {ASK_HEADER: make_ask(aim.key, terms.number, nonce).hex()} if aim.key else {}
+    headers = {ASK_HEADER: make_ask(aim.key, terms.number, nonce, meant=attempt.address).hex()} if aim.key else {}
     try:
         response = await session.get(_url(attempt), headers=headers, allow_redirects=False, ssl=_tls(aim.fingerprint))
     except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:

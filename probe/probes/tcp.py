@@ -178,7 +178,7 @@ class _Dial:
             return
         self._nonce = self._house.nonce()
         bulk = self._attempt.aim.bulk
-        sock.send(make_ask(key, self._terms.number, self._nonce, bulk) + bytes(bulk))
+        sock.send(make_ask(key, self._terms.number, self._nonce, bulk, meant=self._attempt.address) + bytes(bulk))
         self._asked = True
         if mask & READ:
             self._receive(sock)

@@ -63,7 +63,7 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
 async def _exchange(stream: DatagramClient, sock: socket.socket, attempt: Attempt, terms: Terms) -> Observation:
     key, local = attempt.aim.key, sock.getsockname()[0]
     nonce = os.urandom(NONCE_SIZE)
-    datagram = make_ask(key, terms.number, nonce) if key else _NOTHING
+    datagram = make_ask(key, terms.number, nonce, meant=attempt.address) if key else _NOTHING
     times = 3 if terms.careful else 1
     end = time.monotonic() + terms.timeout
     sent = 0

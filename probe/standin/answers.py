@@ -16,6 +16,8 @@ _MOST_ARRIVALS, _MOST_SOURCES = 2000, 20_000
 
 _Door = tuple[str, Transport]
 """An address of this host as the coordinator names it, and a transport."""
+_Book = dict[tuple[int, str, _Door], set[int]]
+"""Ports by the number of the source, the address it dialled where that was another host's, and the door it came to."""
 
 
 class Answers:
@@ -30,8 +32,8 @@ class Answers:
         self._doors: dict[tuple[str, int, Transport], str] = {}
         # What is bound to this port, by family (IPv6 or not).
         self._alike: dict[tuple[bool, int, Transport], list[str]] = {}
-        self._answered: dict[tuple[int, _Door], set[int]] = {}
-        self._foreign: dict[tuple[int, _Door], set[int]] = {}
+        self._answered: _Book = {}
+        self._foreign: _Book = {}
         self._arrivals: dict[tuple[_Door, int, str], None] = {}
 
     def share(self, bound: str, port: int, transport: Transport) -> None:
@@ -62,7 +64,11 @@ class Answers:
             return None
         key = self._pair(ask.number)
         ours = is_ours(ask, key)
-        _note(self._answered if ours else self._foreign, (ask.number, self._door(local, port, transport)), port)
+        door = self._door(local, port, transport)
+        if ours:
+            _note(self._answered, (ask.number, "", door), port)
+        else:
+            _note(self._foreign, (ask.number, ask.meant, door), port)
         return make_answer(key, ask.nonce, port, peer, local) if ours else None
 
     def bulk(self, data: bytes) -> int:
@@ -92,16 +98,15 @@ class Answers:
         return address, transport
 
     def receipts(self) -> tuple[Receipt, ...]:
-        return tuple(
-            Receipt(
-                number=number,
-                address=door[0],
-                transport=door[1],
-                answered=str(PortSet.of(self._answered.get((number, door), ()))),
-                foreign=str(PortSet.of(self._foreign.get((number, door), ()))),
-            )
-            for number, door in sorted(self._answered.keys() | self._foreign.keys())
+        answered = (
+            Receipt(number=number, address=door[0], transport=door[1], answered=str(PortSet.of(ports)))
+            for (number, _, door), ports in sorted(self._answered.items())
         )
+        foreign = (
+            Receipt(number=number, address=door[0], transport=door[1], foreign=str(PortSet.of(ports)), meant=meant)
+            for (number, meant, door), ports in sorted(self._foreign.items())
+        )
+        return (*answered, *foreign)
 
     def arrivals(self) -> tuple[Arrival, ...]:
         return tuple(
@@ -109,7 +114,7 @@ class Answers:
         )
 
 
-def _note(book: dict[tuple[int, _Door], set[int]], key: tuple[int, _Door], port: int) -> None:
+def _note(book: _Book, key: tuple[int, str, _Door], port: int) -> None:
     ports = book.get(key)
     if ports is None:
         if len(book) >= _MOST_SOURCES:

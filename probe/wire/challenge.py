@@ -24,10 +24,10 @@ KEY_SIZE = 32
 NONCE_SIZE = 16
 
 _CODE_SIZE = 16
-_ASK = struct.Struct(">4sI16s16sH14x")
+_ASK = struct.Struct(">4sI16s16sH16s")
 _ANSWER = struct.Struct(">4sHH16s16s16s")
 _NUMBER = struct.Struct(">I")
-_BULK = struct.Struct(">H")
+_WANTED = struct.Struct(">H16s")
 MOST_BULK = 16384
 ASK_SIZE, ANSWER_SIZE = _ASK.size, _ANSWER.size
 _MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -35,13 +35,15 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 class Ask(msgspec.Struct, frozen=True):
     """A challenge as it arrived, not yet verified. `number` is the source's in this run. `bulk`: so many bytes follow,
-    and are wanted behind the answer (over TCP: does large data pass?).
+    and are wanted behind the answer (over TCP: does large data pass?). `meant` is the address that was
+    dialled, so that whoever else receives it can tell.
     """
 
     number: int
     nonce: bytes
     code: bytes
     bulk: int = 0
+    meant: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -58,22 +60,24 @@ def pair_key(target_key: bytes, number: int) -> bytes:
     return blake2s(_NUMBER.pack(number), key=target_key, person=b"pair").digest()
 
 
-def make_ask(key: bytes, number: int, nonce: bytes, bulk: int = 0) -> bytes:
-    """`bulk` up to MOST_BULK."""
-    return _ASK.pack(MAGIC, number, nonce, _code(key, b"ask", nonce + _BULK.pack(bulk)), bulk)
+def make_ask(key: bytes, number: int, nonce: bytes, bulk: int = 0, *, meant: str = "::") -> bytes:
+    """`bulk` up to MOST_BULK; `meant` is the numeric address that is dialled."""
+    wanted = _WANTED.pack(bulk, _packed(meant))
+    return _ASK.pack(MAGIC, number, nonce, _code(key, b"ask", nonce + wanted), bulk, _packed(meant))
 
 
 def read_ask(data: bytes) -> Ask | None:
     """None for what is no challenge at all."""
     if len(data) != ASK_SIZE or not data.startswith(MAGIC):
         return None
-    _, number, nonce, code, bulk = _ASK.unpack(data)
-    return Ask(number, nonce, code, bulk)
+    _, number, nonce, code, bulk, meant = _ASK.unpack(data)
+    return Ask(number, nonce, code, bulk, _printed(meant))
 
 
 def is_ours(ask: Ask, key: bytes) -> bool:
     """Whether the ask was made under this pair's key."""
-    return ask.bulk <= MOST_BULK and compare_digest(ask.code, _code(key, b"ask", ask.nonce + _BULK.pack(ask.bulk)))
+    wanted = _WANTED.pack(ask.bulk, _packed(ask.meant))
+    return ask.bulk <= MOST_BULK and compare_digest(ask.code, _code(key, b"ask", ask.nonce + wanted))
 
 
 def make_answer(key: bytes, nonce: bytes, port: int, peer: tuple[str, int], local: str) -> bytes:
@@ -89,6 +93,11 @@ def read_answer(key: bytes, nonce: bytes, data: bytes) -> Reply | None:
         return None
     _, port, peer_port, peer, local, _ = _ANSWER.unpack(data)
     return Reply(port, _printed(peer), peer_port, _printed(local))
+
+
+def canonical(address: str) -> str:
+    """A numeric address as receipts and answers spell it; OSError for what is none."""
+    return _printed(_packed(address))
 
 
 def _code(key: bytes, purpose: bytes, text: bytes) -> bytes:

@@ -253,9 +253,9 @@ class Looked(Message, frozen=True, kw_only=True, tag="looked", omit_defaults=Tru
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What reached a stand-in from the source of this number: ports where it was answered, and ports where the
-    challenge was under another target's key (it was meant for somebody else). `address` is the target's own, as the
-    order named it.
+    """What reached a stand-in from the source of this number: ports where it was answered, or ports where the challenge
+    was under another target's key (it was sent to the address `meant`). `address` is the target's own, as the order
+    named it.
     """
 
     number: int
@@ -263,6 +263,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transport: Transport
     answered: str = ""
     foreign: str = ""
+    meant: str = ""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

@@ -167,8 +167,10 @@ class TestLedger:
         ledger.add(target, Closed(id=1, receipts=receipts, arrivals=arrivals))
         return ledger
 
-    def split(self, ledger: Ledger, ports: str, number: int = 3, door: Any = door) -> dict[str, Receipts]:
-        found = ledger.split("b", door, number, PortSet.parse(ports), frozenset({"10.0.0.1"}))
+    def split(
+        self, ledger: Ledger, ports: str, number: int = 3, door: Any = door, dialled: str = "10.0.0.2"
+    ) -> dict[str, Receipts]:
+        found = ledger.split("b", door, number, PortSet.parse(ports), frozenset({"10.0.0.1"}), dialled)
         return {str(part): receipts for part, receipts in found}
 
     def receipt(self, number: int = 3, **more: str) -> Receipt:
@@ -188,8 +190,15 @@ class TestLedger:
         assert self.split(self.ledger(arrivals=tuple(came)), "1-2") == {"1": Receipts(arrived=True), "2": Receipts()}
 
     def test_a_challenge_that_came_to_another_host(self) -> None:
-        ledger = self.ledger(self.receipt(foreign="7"), target="c")
+        ledger = self.ledger(self.receipt(foreign="7", meant="10.0.0.2"), target="c")
         assert self.split(ledger, "7-8") == {"7": Receipts(elsewhere="c"), "8": Receipts()}
+
+    def test_a_challenge_for_another_address_says_nothing_of_this_one(self) -> None:
+        """Where what is sent to one target is led elsewhere, the same port of another may be blocked."""
+        ledger = self.ledger(self.receipt(foreign="7", meant="10.0.0.3"), target="c")
+        assert self.split(ledger, "7") == {"7": Receipts()}
+        assert self.split(ledger, "7", dialled="10.0.0.3") == {"7": Receipts(elsewhere="c")}
+        assert self.split(ledger, "7", dialled="b.example") == {"7": Receipts()}
 
     def test_a_target_that_came_to_a_limit_may_have_missed_somebody(self) -> None:
         ledger = Ledger()
