@@ -105,8 +105,8 @@ def has_source(address: str) -> bool:
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect((address, 9))
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno == errno.EAGAIN  # the ports have run out for datagrams too; nobody asked for an address
     return True
 
 
