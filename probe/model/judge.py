@@ -156,8 +156,10 @@ def _service(situation: Situation) -> Judgement:
         told = ends is not None and (False in (ends.left, ends.arrived) or ends.answered is Answer.ACCEPT)
         return (_by_both_ends(situation, seen) if told else None) or _unknown(None)
     if use is PortUse.UNKNOWN and not situation.alive:
-        # Nothing on the target speaks for it: only a device that says that it rejects can be believed.
-        if _icmp_from_between(situation, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED):
+        # Nothing on the target speaks for it: only who says that it rejects can be believed, the target included. A
+        # closed port is no rejection.
+        rejected = seen.icmp is not None and bool(seen.icmp.sender) and seen.state is not State.CLOSED
+        if rejected or _icmp_from_between(situation, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED):
             return _not_open(situation, seen)
         return _unknown(situation.target_problem or Cause.NO_AGENT)
     if situation.target_problem is Cause.AGENT_LOST:
@@ -292,8 +294,10 @@ def _by_the_source(situation: Situation, seen: Observation) -> Judgement:
             cause = None if unreachable else Cause.SOURCE_FIREWALL
             where = Where(address=sender, hop=0, side="at")
         elif sender in situation.target_addresses:
-            # An address that the host does not carry is somebody else's on the way: who rejected is not proven.
-            cause = None if situation.view.translated else Cause.TARGET_FIREWALL
+            # An address that the host does not carry is somebody else's on the way: who rejected is not proven. Nor is
+            # it where nobody can tell.
+            carried = not situation.view.translated and situation.view.use is not PortUse.UNKNOWN
+            cause = Cause.TARGET_FIREWALL if carried else None
         elif sender:
             cause = Cause.NETWORK
     elif seen.failure is Failure.NOT_PERMITTED:

@@ -41,6 +41,7 @@ BAD_TLS = seen(State.OPEN, Failure.BAD_ANSWER, Proof.ACCEPTED, operation=Operati
 HTTP_503 = seen(State.OPEN, proof=Proof.ANSWERED, status=503)
 HTTP_200 = seen(State.OPEN, proof=Proof.ANSWERED, status=200)
 REFUSED = seen(State.CLOSED, Failure.REFUSED)
+REFUSED_BY_ICMP = seen(State.CLOSED, Failure.REFUSED, icmp=Icmp(family=4, type=3, code=3, sender=TARGET))
 SILENT = seen(State.FILTERED, Failure.TIMEOUT)
 UNANSWERED = seen(State.OPEN_FILTERED, Failure.TIMEOUT)
 NO_ROUTE = seen(State.UNREACHABLE, Failure.NO_ROUTE)
@@ -137,7 +138,8 @@ REACH = [
     (LIVE, UNKNOWN, REFUSED, AGENTLESS, "inconclusive", "no-agent"),
     (LIVE, UNKNOWN, REFUSED, {**AGENTLESS, **ALIVE}, "blocked", None),
     (LIVE, UNKNOWN, icmp(ROUTER), AGENTLESS, "blocked", "network"),
-    (LIVE, UNKNOWN, icmp(TARGET), AGENTLESS, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, icmp(TARGET), AGENTLESS, "blocked", None),  # a closed port is no rejection
+    (LIVE, UNKNOWN, REFUSED_BY_ICMP, {**UDP, **AGENTLESS}, "inconclusive", "no-agent"),
     (LIVE, UNKNOWN, NO_ROUTE, AGENTLESS, "blocked", "no-route"),
     (LIVE, UNKNOWN, EPERM, AGENTLESS, "blocked", "source-firewall"),
 ]
