@@ -56,6 +56,7 @@ from probe.wire.messages import (
     decode_order,
     encode,
 )
+from probe.witness.addresses import carried
 from probe.witness.sockets import PROCESS_NAME
 
 if TYPE_CHECKING:
@@ -316,6 +317,7 @@ def hello() -> Hello:
         python=platform.python_version(),
         capabilities=_capabilities(),
         files=soft,
+        addresses=carried(),
     )
 
 

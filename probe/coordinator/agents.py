@@ -91,6 +91,11 @@ class Agents:
         lost = link.lost if link is not None else None
         return self._problems.get(name) or (str(lost) if lost is not None else "")
 
+    def carried(self) -> dict[str, frozenset[str]]:
+        """The addresses that each host has, as far as its agent told."""
+        known = {name: link.hello for name, link in self._links.items() if link.hello is not None}
+        return {name: frozenset(hello.addresses) for name, hello in known.items()}
+
     def info(self, name: str) -> AgentInfo | None:
         link = self._links.get(name)
         if link is None or link.hello is None:

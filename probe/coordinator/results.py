@@ -15,6 +15,7 @@ from probe.model.words import Cause, Phase, State, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from probe.coordinator.names import Names
     from probe.coordinator.pieces import Piece
     from probe.coordinator.receipts import Ledger
     from probe.model.check import Check
@@ -37,6 +38,7 @@ class Results:
         ledger: Ledger,
         problem: Callable[[str], tuple[Cause, str] | None],
         agentless: Callable[[str], bool],
+        names: Names,
         interrupted: bool,
     ) -> None:
         self._phase = phase
@@ -44,6 +46,7 @@ class Results:
         self._ledger = ledger
         self._problem = problem
         self._agentless = agentless
+        self._names = names
         self._interrupted = interrupted
         self._addresses = {name: frozenset(host.addresses) for name, host in hosts.items()}
         self._reached: dict[tuple[str, Transport], PortSet] = {}
@@ -58,6 +61,7 @@ class Results:
 
     def _note_reached(self, check: Check, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
+            self._names.note(check, piece)
             if piece.seen is not None and piece.seen.state is State.OPEN and piece.seen.failure is None:
                 place = (piece.address, check.transport)
                 self._reached[place] = self._reached.get(place, PortSet()) | piece.ports
@@ -114,6 +118,7 @@ class Results:
         return Situation(
             check=check,
             phase=self._phase,
+            astray=self._names.astray(check, piece) if piece is not None else "",
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),

@@ -21,6 +21,7 @@ from probe.coordinator.agents import Agents
 from probe.coordinator.comings import Comings
 from probe.coordinator.diagnosis import Diagnosis
 from probe.coordinator.link import AgentLost, AgentRefused
+from probe.coordinator.names import Names
 from probe.coordinator.pieces import Errand, Piece, share
 from probe.coordinator.receipts import Ledger
 from probe.coordinator.targets import Views, Window, windows
@@ -355,6 +356,7 @@ class Run:
             ledger=self._ledger,
             problem=self._agents.problem,
             agentless=self._agents.agentless,
+            names=Names(self._agents.carried(), self._plan.zone),
             interrupted=self.interrupted,
         )
         checks = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)

@@ -26,7 +26,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a run of ports of one check.
 
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
-    a target that has none on purpose. `alive` means that another source reached this very port in this run. Addresses
+    a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
+    says whose the address is to which the target's name leads on this source, where that is not the target's. Addresses
     are those that belong to source and target.
     """
 
@@ -42,6 +43,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     ends: Ends | None = None
     path: Path | None = None
     large: bool | None = None
+    astray: str = ""
     source_addresses: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
 
@@ -67,6 +69,8 @@ def judge(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
             return _unknown(situation.target_problem or Cause.NO_AGENT)
+    if situation.astray:
+        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.DNS)
     return _unmeasured(situation) or (
         _stand_in(situation) if situation.view.use is PortUse.STAND_IN else _service(situation)
     )
@@ -321,9 +325,11 @@ def _block(situation: Situation) -> Judgement:
         return Judgement(verdict=Verdict.PASS)
     if receipts.answered:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)
+    # A name that means nothing to this source, or another machine, keeps it from measuring, not from reaching the host.
+    if situation.astray:
+        return _unknown(None)
     unmeasured = _unmeasured(situation)
     if unmeasured is not None or seen is None:
-        # A name that means nothing to this source keeps it from measuring, not from reaching the address.
         return unmeasured if unmeasured and unmeasured.cause is not Cause.DNS else _unknown(None)
     if seen.proof is Proof.KEYED:
         return Judgement(verdict=Verdict.EXPOSED, cause=Cause.STAND_IN)

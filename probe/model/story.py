@@ -39,6 +39,9 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     sentences = []
     if situation.seen is not None:
         sentences.append(Evidence(at="source", what=_seen(situation, situation.seen)))
+    if situation.astray:
+        what = f"the name {situation.check.address} leads elsewhere here: {situation.astray}"
+        sentences.append(Evidence(at="source", what=what))
     target = _target(situation)
     if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
         sentences.append(Evidence(at="target", what=target))
@@ -166,6 +169,8 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
         case _:
             if stopped := bothends.stopped(situation, judgement):
                 return stopped
+            if situation.astray and cause is Cause.DNS:
+                return f"the name of {check.target} leads to another machine on {check.source}: {situation.astray}"
             return _FAILED.get(cause, _FAILED_UNKNOWN.get(judgement.verdict, "")).format(
                 by=situation.view.by or "a process that may not be named",
                 bound=f" (on {', '.join(situation.view.bound)})" if situation.view.bound else "",
@@ -210,6 +215,8 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return f"the stand-in of {situation.receipts.elsewhere} answered in the place of {situation.check.target}"
         case Cause.CONFLICTING_EVIDENCE if situation.view.use is PortUse.STAND_IN:
             return f"something answers in the place of {situation.check.target}: whether that itself can be reached is not known"
+        case _ if situation.astray:
+            return f"the name {situation.check.address} leads to another machine on {situation.check.source}"
         case _ if situation.seen is not None and situation.seen.failure is Failure.NOT_RESOLVED:
             return f"the name {situation.check.address} has no address on {situation.check.source}"
         case Cause.CONFLICTING_EVIDENCE:

@@ -223,13 +223,16 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye", omit_defaults=True):
 
 
 class Hello(Message, frozen=True, kw_only=True, tag="hello", omit_defaults=True):
-    """First word of the agent. `files`: how many files it may open at once."""
+    """First word of the agent. `files`: how many files it may open at once. `addresses`: those of its host that others
+    may dial.
+    """
 
     wire: int
     version: str
     python: str
     capabilities: tuple[str, ...]
     files: int
+    addresses: tuple[str, ...] = ()
 
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong", omit_defaults=True):

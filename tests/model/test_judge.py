@@ -65,6 +65,7 @@ ACTIVE = {"listen": Listen.ACTIVE}
 DIALLED = {"itself": True}
 UDP = {"protocol": Protocol.UDP}
 ALIVE = {"alive": True}
+ASTRAY = {"astray": "10.0.0.9 is an address of c"}
 AGENTLESS = {"agentless": True}
 NO_SOURCE = {"source_problem": Cause.NO_AGENT}
 NO_TARGET = {"target_problem": Cause.NO_AGENT}
@@ -100,6 +101,10 @@ REACH = [
     (PRE, STAND_IN, MET_ITSELF, {}, "inconclusive", "resources"),
     (PRE, STAND_IN, TOO_LATE, {}, "inconclusive", "timeout"),
     (PRE, STAND_IN, NO_NAME, {}, "mismatch", "dns"),
+    (PRE, STAND_IN, SILENT, ASTRAY, "mismatch", "dns"),
+    (PRE, STAND_IN, icmp(ROUTER), ASTRAY, "mismatch", "dns"),
+    (PRE, LISTENER, None, ASTRAY, "mismatch", "port-taken"),
+    (LIVE, LISTENER, ACCEPTED, ASTRAY, "mismatch", "dns"),
     (PRE, STAND_IN, None, {}, "inconclusive", "timeout"),
     (PRE, STAND_IN, None, NO_SOURCE, "inconclusive", "no-agent"),
     # before the installation, and the port is not free
@@ -172,6 +177,9 @@ BLOCK = [
     (PRE, STAND_IN, SILENT, STARVED, "inconclusive", "resources"),
     (PRE, STAND_IN, ACCEPTED, CAME, "exposed", "stand-in"),
     (PRE, STAND_IN, SILENT, LOST_TARGET, "inconclusive", "agent-lost"),
+    (PRE, STAND_IN, REFUSED, ASTRAY, "inconclusive", None),
+    (PRE, STAND_IN, REFUSED, {**ASTRAY, **MET}, "exposed", "stand-in"),
+    (LIVE, LISTENER, ACCEPTED, ASTRAY, "inconclusive", None),
     (PRE, STAND_IN, None, {}, "inconclusive", "timeout"),
     (PRE, STAND_IN, None, NO_SOURCE, "inconclusive", "no-agent"),
     (PRE, STAND_IN, NO_FILES, {}, "inconclusive", "resources"),
@@ -282,6 +290,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "target_problem": draw(problems),
         "agentless": draw(st.booleans()),
         "alive": draw(st.booleans()),
+        "astray": draw(st.sampled_from(["", ASTRAY["astray"]])),
     }
 
 
