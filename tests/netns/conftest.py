@@ -17,9 +17,16 @@ from tabulate import tabulate
 
 from .harness import Portcheck
 from .lab import Lab, chain, command
+from .situations import told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from _pytest.terminal import TerminalReporter
+
+    from .harness import Run
+    from .situations import Row, Tabled
 
 HERE = Path(__file__).parent
 
@@ -47,6 +54,22 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         wrong = sum(row[-1] != "" for row in rows)
         terminalreporter.section(f"{len(rows)} situations, {wrong} wrong")
         terminalreporter.write_line(tabulate(sorted(rows), ("situation", "expected", "found", ""), tablefmt="simple"))
+
+
+@pytest.fixture
+def tabled(record_property: Callable[[str, object], None]) -> Tabled:
+    """Enter a row in the table of situations, with what the run found; fails where that is not what was expected."""
+
+    def enter(row: Row, run: Run) -> list[dict[str, Any]]:
+        reported = row.of(run)
+        assert reported, f"no row for {row}\n{run}"
+        found = ", ".join(sorted({told(each) for each in reported}))
+        record_property("situation", (str(row), row.expected, found))
+        assert found in row.expected.split("|"), reported
+        assert all(each["evidence"] or each["verdict"] == "inconclusive" for each in reported), reported
+        return reported
+
+    return enter
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,8 @@
                └── r3 ──┘
 
 One address of `b1` is reached by `r2` alone, the other by both; answers come back by `r2`. `a1` has further addresses,
-for rules of the routers that depend on who asks.
+for rules of the routers that depend on who asks. Where they are wanted, `a2` and `x1` stand behind `r1` too, and `b2`
+behind `r4`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 from .lab import FORWARDING, SETTINGS, Lab, command
 
 LINKS = (("a1", "r1"), ("r1", "r2"), ("r1", "r3"), ("r2", "r4"), ("r3", "r4"), ("r4", "b1"))
+NEIGHBOURS = {"a2": "r1", "x1": "r1", "b2": "r4"}
+ALL_LINKS = (*LINKS, *NEIGHBOURS.items())
 ROUTERS = ("r1", "r2", "r3", "r4")
 # Packets may come another way than answers go; many traces at once are no flood (kernels without a limit of their own
 # for each namespace do not know that setting: -e). IPv4 flows are told apart by their
@@ -36,8 +39,8 @@ CIRCLE = {4: "198.51.100.1", 6: "2001:db8:1::1"}
 
 def at(node: str, peer: str, family: int) -> str:
     """The address of a node on its link to another."""
-    number = next(number for number, link in enumerate(LINKS, 1) if {node, peer} == set(link))
-    return on(number, 1 + ((node, peer) not in LINKS), family)
+    number = next(number for number, link in enumerate(ALL_LINKS, 1) if {node, peer} == set(link))
+    return on(number, 1 + ((node, peer) not in ALL_LINKS), family)
 
 
 def on(link: int, last: int, family: int) -> str:
@@ -47,8 +50,9 @@ def on(link: int, last: int, family: int) -> str:
 class Routers(Lab):
     """The network above; links carry the name of the node at their other end."""
 
-    def __init__(self) -> None:
-        super().__init__("a1", "b1", *ROUTERS)
+    def __init__(self, *neighbours: str) -> None:
+        super().__init__("a1", "b1", *neighbours, *ROUTERS)
+        self._neighbours = {host: NEIGHBOURS[host] for host in neighbours}
 
     def _build(self) -> None:
         command("ip", "-batch", "-", text="".join(f"netns add {self.namespace(node)}\n" for node in self.hosts))
@@ -56,10 +60,11 @@ class Routers(Lab):
             forwarding = FORWARDING if node in ROUTERS else ()
             command(*self.prefix(node), "sysctl", "-q", "-e", "-w", *SETTINGS, *LENIENT, *forwarding)
             self.ip(node, "link set lo up")
-        for left, right in LINKS:
+        links = (*LINKS, *self._neighbours.items())
+        for left, right in links:
             ends = f"{right} netns {self.namespace(left)} type veth peer name {left} netns {self.namespace(right)}"
             command("ip", "-batch", "-", text=f"link add {ends}\n")
-        for node, peer in [*LINKS, *(link[::-1] for link in LINKS)]:
+        for node, peer in [*links, *(link[::-1] for link in links)]:
             self.ip(node, f"link set {peer} up")
             for family, bits in ((4, "24"), (6, "64")):
                 self.ip(node, f"addr add {at(node, peer, family)}/{bits} dev {peer}{' nodad' * (family == 6)}")
@@ -90,3 +95,8 @@ class Routers(Lab):
                 f"route add {shared}/{bits} via {at('r4', node, family)}",
             )
         self.ip("r4", f"route add default via {at('r2', 'r4', family)}")
+        for host, router in self._neighbours.items():
+            self.ip(host, f"route add default via {at(router, host, family)}")
+            if router == "r4":
+                for node in ("r2", "r3"):
+                    self.ip(node, f"route add {at(host, router, family)}/{bits} via {at(router, node, family)}")

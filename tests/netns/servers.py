@@ -60,6 +60,29 @@ async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     del reader, writer
 
 
+def relay(to: str) -> Handler:
+    """Asks another in the caller's place."""
+    host, _, port = to.rpartition(":")
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(pump(reader, far_writer))
+                group.create_task(pump(far_reader, writer))
+        finally:
+            far_writer.close()
+
+    return pass_on
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
 def http(status: int) -> Handler:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.read(1)
@@ -78,6 +101,17 @@ class UdpEcho(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         self._transport.sendto(data, address)
+
+
+class Names(asyncio.DatagramProtocol):
+    """A name server that knows no name (RFC 1035), and keeps silent about those that say `mute`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        if b"mute" not in data:
+            self._transport.sendto(data[:2] + b"\x81\x83" + data[4:6] + bytes(6) + data[12:], address)
 
 
 class UdpSilent(asyncio.DatagramProtocol):
@@ -125,7 +159,7 @@ def guarded(handler: Handler) -> Handler:
         try:
             await handler(reader, writer)
             await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except* (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             writer.close()
@@ -149,7 +183,7 @@ async def listen_on(kind: str, port: int, rest: list[str]) -> None:
         await hold(port, options)
         return
     if kind.startswith("udp"):
-        protocol = UdpSilent if kind == "udp-silent" else UdpEcho
+        protocol = {"udp-silent": UdpSilent, "udp-names": Names}.get(kind, UdpEcho)
         await asyncio.get_running_loop().create_datagram_endpoint(protocol, local_addr=(address or "::", port))
         return
     handlers = {
@@ -161,6 +195,7 @@ async def listen_on(kind: str, port: int, rest: list[str]) -> None:
         "dripping": dripping,
         "http": http(status),
         "https": http(status),
+        "relay": relay(options.get("to", "")),
     }
     context = certified() if kind == "https" else None
     server = await asyncio.start_server(guarded(handlers[kind]), address, port, ssl=context)

@@ -7,17 +7,20 @@ told as `blocked network after r2`: verdict, cause, side and node, as far as the
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .harness import closed
 from .lab import ROUTER, SUBNETS, Lab, chain
-from .routers import LINKS, SHARED, at, on
+from .routers import ALL_LINKS, SHARED, at, on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import ExitStack
 
-    from .harness import Run, Running
+    from .harness import Portcheck, Run, Running
 
 RESET, REJECT = "reject with tcp reset", "reject with icmpx admin-prohibited"
 FIRST = {"tcp": 5000, "udp": 6000}
@@ -28,18 +31,25 @@ HOOKS = {"early": "filter hook prerouting priority raw", "late": "nat hook postr
 
 
 class Situation(NamedTuple):
-    """`listens` is the service behind the port, as `Lab.serve` has it without the port."""
+    """`listens` is the service behind the port, as `Lab.serve` has it without the port. `protocol` is what the matrix
+    calls it, where that is not the transport. `known` says why the row may still come out wrong.
+    """
 
     expected: str
     faults: tuple[str, ...] = ()
     transports: tuple[str, ...] = ("tcp", "udp")
     listens: str = ""
+    protocol: str = ""
+    known: str = ""
 
 
-def so(expected: str, *faults: str, only: str = "", listens: str = "") -> Situation:
-    """What only TCP has (a reset, flags) is a situation of TCP alone."""
-    tcp = any("tcp" in fault for fault in faults)
-    return Situation(expected, faults, (only,) if only else ("tcp",) if tcp else ("tcp", "udp"), listens)
+def so(
+    expected: str, *faults: str, only: str = "", listens: str = "", protocol: str = "", known: str = ""
+) -> Situation:
+    """What only TCP has (a reset, flags, HTTP) is a situation of TCP alone."""
+    tcp = protocol or any("tcp" in fault for fault in faults)
+    transports = (only,) if only else ("tcp",) if tcp else ("tcp", "udp")
+    return Situation(expected, faults, transports, listens, protocol, known)
 
 
 Situations = dict[str, Situation]
@@ -55,11 +65,20 @@ def ports(situations: Situations) -> dict[tuple[str, str], int]:
 
 
 def service(name: str, transport: str) -> str:
-    return f"{transport}-{name.replace(' ', '-')}"
+    return f"{transport}-{re.sub('[^A-Za-z0-9]+', '-', name)}"
 
 
 def services(situations: Situations) -> dict[str, str]:
-    return {service(name, transport): f"{transport} {port}" for (name, transport), port in ports(situations).items()}
+    return {
+        service(name, transport): f"{situations[name].protocol or transport} {port}"
+        for (name, transport), port in ports(situations).items()
+    }
+
+
+def servers(situations: Situations) -> list[str]:
+    """What listens in these situations, as `Lab.serve` has it."""
+    told = ((situations[name].listens, port) for (name, _), port in ports(situations).items())
+    return [" ".join((kind, str(port), *options)) for text, port in told if text for kind, *options in [text.split()]]
 
 
 def spoil(lab: Lab, situations: Situations) -> None:
@@ -79,7 +98,9 @@ def spoil(lab: Lab, situations: Situations) -> None:
 
 
 class Row(NamedTuple):
-    """One line of the table. `address` where the target has several of one family."""
+    """One line of the table. `address` where the target has several of one family; `service` where its name is not the
+    situation's.
+    """
 
     scene: str
     name: str
@@ -89,25 +110,31 @@ class Row(NamedTuple):
     source: str = "a1"
     target: str = "b1"
     address: str | None = None
+    known: str = ""
+    service: str = ""
 
     def __str__(self) -> str:
         return f"{self.scene}: {self.name} ({self.transport}, IPv{self.family}, {self.source} to {self.target})"
 
-    def of(self, run: Run) -> dict[str, Any]:
+    def of(self, run: Run) -> list[dict[str, Any]]:
+        """The report's rows: one, or those that a range was cut into."""
         wanted = {"address": self.address} if self.address else {}
-        named = service(self.name, self.transport)
-        return run.over(self.family).row(service=named, source=self.source, target=self.target, **wanted)
+        named = self.service or service(self.name, self.transport)
+        return run.over(self.family).rows(service=named, source=self.source, target=self.target, **wanted)
 
 
 def rows(scene: str, situations: Situations) -> Iterator[Row]:
     for name, transport in ports(situations):
         for family in (4, 6):
-            yield Row(scene, name, transport, family, situations[name].expected)
+            yield Row(scene, name, transport, family, situations[name].expected, known=situations[name].known)
+
+
+Tabled = Callable[[Row, "Run"], list[dict[str, Any]]]
 
 
 @dataclass
-class Scene:
-    """A run under way in a network. Several are at a time: they wait for silence most of the while."""
+class UnderWay:
+    """A run that goes on in a network. Several do at a time: they wait for silence most of the while."""
 
     lab: Lab
     running: Running
@@ -117,6 +144,14 @@ class Scene:
         run = self.running.finish()
         closed(self.lab, self.before)
         return run
+
+
+class Scene(NamedTuple):
+    """One network and one run, and the rows that it must come to."""
+
+    name: str
+    begin: Callable[[Portcheck, ExitStack], UnderWay]
+    rows: tuple[Row, ...]
 
 
 def listening(lab: Lab) -> dict[str, frozenset[str]]:
@@ -136,7 +171,7 @@ def _nodes() -> Iterator[tuple[str, str]]:
         for host in lab.hosts:
             yield lab.address(host, family), host
             yield lab.router_address(host, family), ROUTER
-        for left, right in LINKS:
+        for left, right in ALL_LINKS:
             yield at(left, right, family), left
             yield at(right, left, family), right
         for last in (SHARED, DETOUR):
