@@ -1,48 +1,23 @@
-"""The ways that are silent or refused so far, followed hop by hop while a walk waits to believe it.
-
-Routers ration their answers: Linux sends one of these errors a second to an address, after the first six (icmp(7),
-icmp_ratelimit). All ways of a source share the devices near it, so there is one ration for each distance.
-"""
+"""The ways that are silent or refused so far, followed hop by hop while a walk waits to believe it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from probe.agent.ration import Ration
+from probe.agent.tracing import rationed
 from probe.model.observation import Failure
-from probe.probes.trace import trace
 from probe.wire.messages import Followed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
     from probe.probes.attempt import Attempt
+    from probe.wire.messages import Walk
 
 _SILENT = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT})
-_FARTHEST = 16  # devices; a longer way is followed by an order of its own
-_HOP = 0.5  # seconds that a device on the way gets to answer
-_BURST, _EVERY = 5, 1.05
-_SOCKETS = 64  # that the attempts hold at once
-
-
-class Ration:
-    """`gate` is entered when one more attempt at this distance may be made."""
-
-    def __init__(self) -> None:
-        self._given: Counter[int] = Counter()
-        self._sockets = asyncio.Semaphore(_SOCKETS)
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-
-    @contextlib.asynccontextmanager
-    async def gate(self, ttl: int) -> AsyncIterator[None]:
-        self._given[ttl] += 1
-        at = self._began + max(0, self._given[ttl] - _BURST) * _EVERY
-        await asyncio.sleep(max(at - self._loop.time(), 0))
-        async with self._sockets:
-            yield
 
 
 def chosen(attempts: Iterable[Attempt], most: int) -> list[Attempt]:
@@ -59,7 +34,7 @@ def chosen(attempts: Iterable[Attempt], most: int) -> list[Attempt]:
         elif attempt.seen.failure is Failure.REFUSED:
             refused.append(attempt)
     found = _varied(silent, most)
-    return found + _varied(refused, min(most, _BURST) - len(found))
+    return found + _varied(refused, min(most, Ration.burst) - len(found))
 
 
 def _varied(waiting: list[Attempt], most: int) -> list[Attempt]:
@@ -76,22 +51,11 @@ def _varied(waiting: list[Attempt], most: int) -> list[Attempt]:
     return found
 
 
-async def follow(attempts: Iterable[Attempt], bind: str) -> list[Followed]:
+async def follow(attempts: Iterable[Attempt], order: Walk, ration: Ration) -> list[Followed]:
     """The path of each, as far as it came."""
-    gate = Ration().gate
 
     async def path(one: Attempt) -> Followed:
-        found = await trace(
-            one.address,
-            one.aim.protocol.transport,
-            one.port,
-            bind=bind,
-            most=_FARTHEST,
-            timeout=_HOP,
-            tries=1,
-            flows=0,
-            gate=gate,
-        )
+        found = await rationed(one.aim, one.address, one.port, order.number, order.bind, ration)
         return Followed(task=one.aim.task, address=one.address, port=one.port, path=found)
 
     async with asyncio.TaskGroup() as group:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from probe import __version__
 from probe.agent.lookout import Lookout
+from probe.agent.ration import Ration
 from probe.model.ports import PortError
 from probe.wire.frames import PREFACE, Decoder, WireError
 from probe.wire.messages import (
@@ -96,6 +97,7 @@ class Session:
         self._peer = peer
         self._common = common or Common()
         self._reactor: Reactor | None = None
+        self._ration = Ration()
         self._leases: dict[int, Lease] = {}
         self._lookout = Lookout(peer)
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -237,7 +239,7 @@ class Session:
         async def report(outcomes: list[Outcome], settled: int) -> None:
             await self._send(Results(id=order.id, outcomes=tuple(outcomes), settled=settled))
 
-        walker = Walker(self._get_reactor(), order, report)
+        walker = Walker(self._get_reactor(), order, report, self._ration)
         log.info("%s: walk over %d aims", self._peer, len(order.aims))
         try:
             await walker.run()
@@ -267,7 +269,7 @@ class Session:
         from probe.agent.tracing import paths
 
         log.info("%s: trace of %d ways", self._peer, len(order.aims))
-        await self._send(Traced(id=order.id, paths=await paths(order)))
+        await self._send(Traced(id=order.id, paths=await paths(order, self._ration)))
 
     def _get_reactor(self) -> Reactor:
         if self._reactor is None:

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from probe.agent.outcomes import Outcomes
+from probe.agent.ration import Ration
 from probe.agent.round import Round
 from probe.model.observation import Failure, Observation, Operation
 from probe.model.ports import PortSet
@@ -54,8 +55,15 @@ class Walker:
     all.
     """
 
-    def __init__(self, reactor: Reactor, order: Walk, report: Callable[[list[Outcome], int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        order: Walk,
+        report: Callable[[list[Outcome], int], Awaitable[None]],
+        ration: Ration | None = None,
+    ) -> None:
         self._order = order
+        self._ration = ration or Ration()
         self._report = report
         self._dialler = Dialler(reactor)
         self._outcomes = Outcomes()
@@ -91,7 +99,7 @@ class Walker:
 
         # An attempt goes on being tried meanwhile; what is followed is the way.
         if found := chosen(failed, self._order.follow):
-            self.paths += await follow(found, self._order.bind)
+            self.paths += await follow(found, self._order, self._ration)
 
     async def _targets(self) -> list[_Target]:
         """One for each target, its ports in a seeded order so that neighbours do not come in one burst."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # So many fresh attempts at each port: one may be lost, and what is lost by chance has no culprit.
 _ATTEMPTS = 3
 # Attempts a second, as long as all of them take no longer than so many seconds.
-_PACE, _LONGEST = 100.0, 10.0
+_PACE, _LONGEST = 100.0, 6.0
 _ORDER, _CONFIRM = 20.0, 60.0
 
 
@@ -290,7 +290,8 @@ class Diagnosis:
                 continue
             suspect = suspects[task]
             place = Place(suspect.errand.check.transport, suspect.piece.address, port)
-            kind = (outcome.seen.failure, met.arrived)
+            # Devices have an address of each family: what they are called by one says nothing of the other.
+            kind = (outcome.seen.failure, met.arrived, ":" in suspect.piece.address)
             failed[task, port] = Failed(place, kind, met.left is True, suspect.errand)
         found = await self.paths.of(source, failed.values(), closely=self._closely)
         return {way: found[one.place] for way, one in failed.items() if one.place in found}

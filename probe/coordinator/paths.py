@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from probe.wire.messages import Aim, Followed, Walk
 
 _HOP = 0.5  # seconds that a device on the way gets to answer
-_MOST = 24  # ways that one source follows by order
+_MOST = 12  # ways that one source follows by order
 _DEADLINE = 100.0
-# How thorough a trace is, (tries, flows): where many ways wait for it, and where one is looked at closely.
-_QUICK, _THOROUGH = (2, 2), (3, 6)
+_TRIES, _FLOWS = 3, 6  # of a way that is looked at closely
 
 
 class Place(NamedTuple):
@@ -74,13 +73,13 @@ class Paths:
 
     async def of(self, source: str, failed: Collection[Failed], *, closely: bool) -> dict[Place, Path]:
         """The paths of those that have one. `closely`: each is followed anew, with all its ways."""
-        known = {} if closely else {one.place: path for one in failed if (path := self._told(source, one))}
-        found = {} if closely else shared(failed, known)
-        missing = [one for one in failed if one.place not in found]
-        if missing:
-            known |= await self._ask(source, _spread(missing), closely=closely)
-            found = known if closely else shared(failed, known)
-        return found
+        if closely:
+            return await self._ask(source, _spread(list(failed)), closely=True)
+        known = {one.place: path for one in failed if (path := self._told(source, one))}
+        again = [one for one in failed if one.place not in shared(failed, known)] + in_doubt(failed, known)
+        for place, path in (await self._ask(source, _spread(again), closely=False) if again else {}).items():
+            known[place] = _farther(known.get(place), path)
+        return shared(failed, known)
 
     def _told(self, source: str, one: Failed) -> Path | None:
         return self._known.get(source, {}).get(one.place)
@@ -96,15 +95,13 @@ class Paths:
             for number, one in enumerate(chosen)
         )
         walk = self._walk(source)
-        tries, flows = _THOROUGH if closely else _QUICK
+        how = {"timeout": _HOP, "tries": _TRIES, "flows": _FLOWS, "rationed": not closely}
+
+        def order(given: int) -> Trace:
+            return Trace(id=given, number=walk.number, aims=aims, bind=walk.bind, **how)  # type: ignore[arg-type]
+
         try:
-            traced = await found[0].ask(
-                lambda given: Trace(
-                    id=given, number=walk.number, aims=aims, bind=walk.bind, timeout=_HOP, tries=tries, flows=flows
-                ),
-                Traced,
-                _DEADLINE,
-            )
+            traced = await found[0].ask(order, Traced, _DEADLINE)
         except (AgentLost, AgentRefused):
             return {}
         return {chosen[number].place: path for number, path in traced.paths.items() if number < len(chosen)}
@@ -126,6 +123,29 @@ def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Plac
                 one_for_all = max(own, key=lambda path: len(path.hops))
                 found |= {one.place: one_for_all for one in members if one.shares}
     return found
+
+
+def in_doubt(failed: Iterable[Failed], known: Mapping[Place, Path]) -> list[Failed]:
+    """Those whose path ends nearer than that of another port of their service: a device's answer may have been lost."""
+    groups: dict[Hashable, list[Failed]] = {}
+    for one in failed:
+        if one.place in known:
+            groups.setdefault((one.kind, one.service), []).append(one)
+    found = []
+    for members in groups.values():
+        farthest = max(_reach(known[one.place]) for one in members)
+        found += [one for one in members if _reach(known[one.place]) < farthest]
+    return found
+
+
+def _farther(first: Path | None, second: Path) -> Path:
+    return second if first is None or _reach(second) >= _reach(first) else first
+
+
+def _reach(path: Path) -> int:
+    """How many devices away something answered last."""
+    last = path.last.ttl if path.last is not None else 0
+    return max(last, path.distance or 0, path.rejected.ttl if path.rejected is not None else 0)
 
 
 def _end(path: Path) -> Hashable:

@@ -24,7 +24,7 @@ from probe.probes.hops import SURVEY, Notes
 from probe.probes.ttl import Aim, Flow, ask, reserve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from probe.model.path import Path
     from probe.model.words import Transport
@@ -91,21 +91,27 @@ class _Tracer:
         return self.notes.failure is not None or not self._left
 
     async def run(self, tries: int, flows: int, *, sorting: bool) -> None:
-        notes = self.notes
-        await self._survey(range(1, notes.most + 1))
-        again = tries - 1
-        # What the survey will ask again has the first claim; a long path leaves room for fewer flows.
-        room = (self._left - again * len(notes.silent())) // (notes.limit + 1)
-        with self._reserved(_SORTED if sorting else 0 if notes.works else min(flows, room)) as reserved:
-            followed = await self._sort(reserved, flows) if sorting else reserved
+        with self._reserved(_SORTED if sorting else flows) as reserved:
+            if sorting:
+                reserved = await self._sort(reserved, flows)  # noqa: PLW2901
+                if not reserved:
+                    return
+            await self._survey(range(1, self.notes.most + 1))
+            # What the survey will ask again has the first claim; a long path leaves room for fewer flows.
+            again = tries - 1
+            room = (self._left - again * len(self.notes.silent())) // (self.notes.limit + 1)
+            idle = self.notes.works and not sorting
+            await self._flows(dict(list(reserved.items())[: 0 if idle else room]), again)
+
+    async def _flows(self, followed: Mapping[int, Flow], again: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._survey_again(again))
+            for number, flow in followed.items():
+                group.create_task(self._follow(number, flow))
+        for _ in range(again):
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._survey_again(again))
                 for number, flow in followed.items():
-                    group.create_task(self._follow(number, flow))
-            for _ in range(again):
-                async with asyncio.TaskGroup() as group:
-                    for number, flow in followed.items():
-                        group.create_task(self._follow(number, flow, again=True))
+                    group.create_task(self._follow(number, flow, again=True))
 
     async def _sort(self, reserved: dict[int, Flow], most: int) -> dict[int, Flow]:
         """Of those that get through and those that never do, as many as are followed."""

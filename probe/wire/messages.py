@@ -161,6 +161,7 @@ class Unwatch(Message, frozen=True, kw_only=True, tag="unwatch", omit_defaults=T
 class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True):
     """Follow the way to the first port of each aim, hop by hop; `bind` and `timeout` as in Walk. Silence is asked
     `tries` times; `flows` source ports are told apart; `sorting`: by whether they get through.
+    `rationed`: neither; each way has one attempt at each distance, when devices will answer it.
     """
 
     id: int
@@ -171,6 +172,7 @@ class Trace(Message, frozen=True, kw_only=True, tag="trace", omit_defaults=True)
     tries: int = 2
     flows: int = 2
     sorting: bool = False
+    rationed: bool = False
 
 
 class SweepTarget(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from probe.agent.following import Ration, chosen
+from probe.agent.following import chosen
+from probe.agent.ration import Ration
 from probe.model.observation import Failure, Icmp, Observation
 from probe.model.words import Protocol, State
 from probe.probes.attempt import Attempt

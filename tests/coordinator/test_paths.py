@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probe.coordinator.paths import Failed, Place, shared
+from probe.coordinator.paths import Failed, Place, in_doubt, shared
 from probe.model.path import Hop, Path
 from probe.model.words import Transport
 
@@ -56,3 +56,10 @@ def test_what_failed_otherwise_shares_nothing() -> None:
 def test_what_may_not_have_left_its_source_shares_nothing() -> None:
     ways = [failed("a", 80), failed("b", 80), failed("c", 80, shares=False)]
     assert told(ways, FIRST, AGAIN) == ["10.0.1.1", "10.0.1.1", None]
+
+
+def test_a_path_that_ends_nearer_than_its_neighbour_s_is_followed_again() -> None:
+    ways = [failed("a", 80), failed("b", 80), failed("a", 81)]
+    known = dict(zip((way.place for way in ways), (FIRST, SECOND, FIRST), strict=True))
+    assert in_doubt(ways, known) == ways[:1]
+    assert in_doubt(ways, {ways[0].place: FIRST}) == []

@@ -20,7 +20,7 @@ from probe.resources import folder
 from .lab import Lab, eventually
 
 SCHEMA = json.loads((folder("reports") / "report.schema.json").read_text())
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 CLOSING_SECONDS = 15
 """How long a port may stay open on a target whose coordinator is gone."""
 

@@ -1,0 +1,37 @@
+"""What routers can be asked for.
+
+A packet that runs out at a device makes it send an error, and devices ration these: Linux sends one a second to an
+address, after the first six (icmp(7), icmp_ratelimit). All ways of a source share the devices near it, so there is one
+ration for each distance; and all traces of an agent share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_BURST, _EVERY = 5, 1.05
+_SOCKETS = 64  # that the attempts hold at once
+
+
+class Ration:
+    """`gate` is entered when one more attempt at this distance may be made."""
+
+    burst = _BURST
+
+    def __init__(self) -> None:
+        self._sockets = asyncio.Semaphore(_SOCKETS)
+        # By distance, when the ration will be whole again.
+        self._whole: dict[int, float] = {}
+
+    @contextlib.asynccontextmanager
+    async def gate(self, ttl: int) -> AsyncIterator[None]:
+        now = asyncio.get_running_loop().time()
+        whole = self._whole[ttl] = max(self._whole.get(ttl, now), now) + _EVERY
+        await asyncio.sleep(max(whole - now - _BURST * _EVERY, 0))
+        async with self._sockets:
+            yield
