@@ -39,9 +39,10 @@ class Page:
     def heading(self, text: str) -> str:
         return self.styled("\n".join(textwrap.wrap(text, self.width)), "1")
 
-    def wrapped(self, text: str, margin: str = "") -> Iterator[str]:
-        for line in textwrap.wrap(text, self.width - len(margin), break_on_hyphens=False):
-            yield margin + line
+    def wrapped(self, text: str, margin: str = "", first: str | None = None) -> Iterator[str]:
+        """Lines that fit, `margin` before each. `first`, before the first, takes as many columns, but may be styled."""
+        for place, line in enumerate(textwrap.wrap(text, self.width - len(margin), break_on_hyphens=False)):
+            yield (margin if first is None or place else first) + line
 
     def styled(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self.color and text.strip() else text

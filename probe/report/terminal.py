@@ -9,6 +9,7 @@ from probe.model.words import Verdict
 from probe.report.answer import Answer, answer, headline
 from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview, ways
 from probe.report.overview import tables
+from probe.report.page import STYLES, Page, cut
 from probe.report.text import count, listed, name, percent, sentence
 from probe.report.unchecked import by_reason, heading, parties, source, what
 from probe.report.wording import (
@@ -26,19 +27,11 @@ from probe.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from probe.model.result import Report
 
-_STYLES = {
-    Weight.DEVIATION: "31;1",
-    Weight.INCONCLUSIVE: "35",
-    Weight.ADVICE: "33",
-    Weight.PASS: "32",
-    Weight.NOTHING: "2",
-}
 _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
-_LABEL = 10  # columns of a field's label, the gap included
 _EVIDENCE = 240
 _MOST_FINDINGS, _MOST_LINES, _MOST_SIGHTS, _MOST_NOTES, _MOST_ADVICE = 40, 8, 3, 20, 6
 _MOST_REASONS, _MOST_ROWS = 20, 5
@@ -46,15 +39,15 @@ _MOST_REASONS, _MOST_ROWS = 20, 5
 
 def render(report: Report, *, width: int, color: bool) -> str:
     """The report as text that ends in a line feed. `width` in columns; below 40 it is taken as 40."""
-    return _Page(report, max(width, 40), color).text()
+    return _Report(report, width, color=color).text()
 
 
-class _Page:
-    """The parts of the page in their order; each yields lines."""
+class _Report(Page):
+    """The parts in their order; each yields lines."""
 
-    def __init__(self, report: Report, width: int, color: bool) -> None:
-        self.report, self.width, self.color = report, width, color
-        self.findings = findings(report)
+    def __init__(self, report: Report, width: int, *, color: bool) -> None:
+        super().__init__(width, color=color)
+        self.report, self.findings = report, findings(report)
 
     def text(self) -> str:
         told = [finding for finding in self.findings if not finding.side_note]
@@ -73,7 +66,7 @@ class _Page:
         run, numbers = self.report.run, self.report.summary
         matrices = ", ".join(name(matrix) for matrix in run.matrix) or "no matrix"
         particulars = f"({run.phase}, {matrices}, {population(self.report)})"
-        style = _STYLES[_ANSWERS.get(answer(self.report), Weight.INCONCLUSIVE)]
+        style = STYLES[_ANSWERS.get(answer(self.report), Weight.INCONCLUSIVE)]
         first, *rest = textwrap.wrap(f"{headline(self.report)} {particulars}", self.width)
         yield self.styled(first, f"{style};1")
         yield from rest
@@ -90,7 +83,7 @@ class _Page:
         yield self.heading("Overview: from the role of the row to the role of the column")
         worst = {pair: max(weights) for pair, weights in cells.items()}
         yield from tables(
-            worst, self.width, {weight: self.styled(SYMBOLS[weight], _STYLES[weight]) for weight in Weight}
+            worst, self.width, {weight: self.styled(SYMBOLS[weight], STYLES[weight]) for weight in Weight}
         )
         legend = "   ".join(f"{SYMBOLS[weight]} {WEIGHTS[weight]}" for weight in reversed(Weight))
         yield from self.wrapped(legend, "  ")
@@ -98,7 +91,7 @@ class _Page:
     def finding(self, number: int, finding: Finding) -> Iterator[str]:
         if number == 1:
             yield self.heading("Findings")
-        symbol = self.styled(SYMBOLS[finding.weight], _STYLES[finding.weight])
+        symbol = self.styled(SYMBOLS[finding.weight], STYLES[finding.weight])
         head = f"{number}. {title(finding)}"
         lines = textwrap.wrap(head, self.width - 4, break_on_hyphens=False) or [head]
         yield f"{symbol} {self.styled(lines[0], '1')}"
@@ -119,12 +112,12 @@ class _Page:
         one = sight.example
         if not finding.about_hosts:
             rows = [way.text() for way in ways(sight.members)]
-            yield from self.field("who", *_cut(rows, _MOST_LINES))
+            yield from self.field("who", *cut(rows, _MOST_LINES))
         yield from self.field("seen", seen(one, _EVIDENCE))
         evidence = [f"{name(piece.at)}: {sentence(piece.what, _EVIDENCE)}" for piece in one.evidence]
         if evidence and len(sight.members) > 1 and not finding.about_hosts:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
-        yield from self.field("evidence", *_cut(evidence, 6))
+        yield from self.field("evidence", *cut(evidence, 6))
         yield from self.field("where", where(one.where))
         yield from self.field("instead", sentence(one.instead))
         yield from self.field("do", sentence(advice(sight.members)))
@@ -140,7 +133,7 @@ class _Page:
             rows = f"{count(len(finding.members), 'check')} ({one.cause})"
             rows += f", severity {one.severity}" if one.severity else ""
             line = f"{target(one)} {one.transport} {name(one.ports, 40)}, from {roles}: {rows}"
-            yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], _STYLES[Weight.ADVICE])} ")
+            yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], STYLES[Weight.ADVICE])} ")
         if len(noted) > _MOST_ADVICE:
             yield f"  … and {count(len(noted) - _MOST_ADVICE, 'more service')}"
         yield from self.wrapped(
@@ -159,7 +152,7 @@ class _Page:
                 f"{parties(row.sources)} → {parties(row.targets)}: {what(row)} ({source(row)})"
                 for row in reasons[reason]
             ]
-            for line in _cut(told, _MOST_ROWS):
+            for line in cut(told, _MOST_ROWS):
                 yield from self.wrapped(line, "      ", "    ")
         if len(reasons) > _MOST_REASONS:
             yield f"  … and {count(len(reasons) - _MOST_REASONS, 'more reason')}: --json F or --html F has each"
@@ -179,33 +172,5 @@ class _Page:
         if not notes:
             return
         yield self.heading("Notes")
-        for note in _cut([sentence(note) for note in notes], _MOST_NOTES):
+        for note in cut([sentence(note) for note in notes], _MOST_NOTES):
             yield from self.wrapped(note, "  ", "- ")
-
-    def field(self, label: str, *values: str) -> Iterator[str]:
-        """A label and its values, each wrapped beside it."""
-        margin = " " * (_LABEL + 4)
-        for place, value in enumerate(value for value in values if value):
-            shown = label if place == 0 else ""
-            first, *rest = textwrap.wrap(value, self.width - len(margin), break_on_hyphens=False) or [""]
-            yield f"    {self.styled(f'{shown:<{_LABEL}}', '2')}{first}"
-            yield from (f"{margin}{line}" for line in rest)
-
-    def heading(self, text: str) -> str:
-        return self.styled("\n".join(textwrap.wrap(text, self.width)), "1")
-
-    def wrapped(self, text: str, later: str = "", first: str | None = None) -> Iterator[str]:
-        """Lines that fit, `later` before each. `first`, before the first, takes as many columns, but may be styled."""
-        room = self.width - len(later)
-        for place, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False)):
-            yield (later if first is None or place else first) + line
-
-    def styled(self, text: str, style: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self.color and text.strip() else text
-
-
-def _cut(lines: Iterable[str], limit: int) -> list[str]:
-    every = list(lines)
-    if len(every) <= limit + 1:
-        return every
-    return [*every[:limit], f"… and {len(every) - limit:,} more"]
