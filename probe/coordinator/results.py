@@ -75,8 +75,9 @@ class Results:
                 self._judge(groups, ports, situation, piece)
         if left:
             self._judge(groups, left, self._situation(check, None), None)
+        passes = any(judgement.verdict is Verdict.PASS for _, judgement, *_ in groups)
         for key, group in sorted(groups.items(), key=lambda item: (item[0][0], item[1].ports.ranges)):
-            yield self._row(check, key, group)
+            yield self._row(check, key, group, _others(group.situation) if passes else "")
 
     def _judge(self, groups: dict[_Key, _Group], ports: PortSet, situation: Situation, piece: Piece | None) -> None:
         judgement = judge(situation)
@@ -127,7 +128,7 @@ class Results:
             **fields,  # type: ignore[arg-type]
         )
 
-    def _row(self, check: Check, key: _Key, group: _Group) -> CheckResult:
+    def _row(self, check: Check, key: _Key, group: _Group, instead: str) -> CheckResult:
         address, judgement, state, _, _ = key
         situation, ports = group.situation, str(group.ports)
         return CheckResult(
@@ -159,7 +160,7 @@ class Results:
             advice=story.advice(situation, judgement, ports),
             application=check.application,
             severity=check.severity,
-            instead=_others(situation),
+            instead=instead,
         )
 
     def _trouble(self, check: Check, judgement: Judgement) -> str:
@@ -173,7 +174,7 @@ class Results:
 
 
 def _others(situation: Situation) -> str:
-    """Why a part of a range that is used as needed may go unmeasured."""
+    """Why a part of a range that is used as needed may go unmeasured, where another part of it passes."""
     if situation.check.shares_ports and situation.view.use is PortUse.OUTGOING:
         return "a connection of the target's own held the port just then; the service would take another of the range"
     return ""
