@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.model.ends import Answer, Stuck
+from probe.model.icmp import named
 from probe.model.result import Evidence
 from probe.model.words import Cause, State, Transport
 
@@ -71,8 +72,9 @@ def way(path: Path) -> str:
     shown = []
     for hop in path.hops[:_MOST_HOPS]:
         names = [address or "a device that is not named" for address in hop.addresses]
-        rejects = f" (rejects: ICMP type {hop.icmp[0]}, code {hop.icmp[1]})" if hop.icmp is not None else ""
-        shown.append((" or ".join(names) or "silence") + rejects)
+        shown.append(" or ".join(names) or "silence")
+        if hop.icmp is not None:
+            shown[-1] += f" (rejects: {named(*hop.icmp, ipv6=any(':' in address for address in hop.addresses))})"
     if len(path.hops) > _MOST_HOPS:
         shown.append(f"{len(path.hops) - _MOST_HOPS} more")
     end = "; packets go round in a circle" if path.loops else ""
@@ -107,8 +109,8 @@ def _target(ends: Ends, transport: Transport) -> Iterator[Evidence]:
         case Answer.RESET:
             answer = f", and a RST left it (TTL {ends.ttl_sent})"
         case Answer.ICMP:
-            kind = f" (type {ends.icmp[0]}, code {ends.icmp[1]})" if ends.icmp is not None else ""
-            answer = f", and an ICMP error left it{kind}"
+            error = named(*ends.icmp, ipv6=":" in ends.seen_from) if ends.icmp is not None else "an ICMP error"
+            answer = f", and {error} left it"
         case Answer.ACCEPT:
             answer = ", and an answer left it"
         case _:

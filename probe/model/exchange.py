@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from probe.model.icmp import named
 from probe.model.sight import Sight
 from probe.model.words import Transport
 
@@ -84,9 +85,9 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 def label(sight: Sight) -> str:
-    """`SYN`, `SYN-ACK`, `data, 64 bytes`, `ICMP type 3, code 13, from 10.0.0.1`."""
+    """`SYN`, `SYN-ACK`, `data, 64 bytes`, `ICMP admin-prohibited from 10.0.0.1`."""
     if sight.icmp is not None:
-        return f"ICMP type {sight.icmp[0]}, code {sight.icmp[1]}, from {sight.sender}"
+        return f"{named(*sight.icmp, ipv6=':' in sight.source)} from {sight.sender}"
     if sight.transport is Transport.UDP:
         return f"datagram, {_bytes(sight.size)}"
     if "S" in sight.flags:

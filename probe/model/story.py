@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.model import bothends
+from probe.model.icmp import named
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
 from probe.model.words import Cause, Expect, State, Transport, Verdict
@@ -14,24 +15,6 @@ from probe.text import printable
 
 if TYPE_CHECKING:
     from probe.model.judge import Judgement, Situation
-
-_ICMP4 = {
-    0: "net unreachable",
-    1: "host unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    9: "net prohibited",
-    10: "host prohibited",
-    13: "admin prohibited",
-}
-_ICMP6 = {
-    0: "no route",
-    1: "admin prohibited",
-    3: "address unreachable",
-    4: "port unreachable",
-    5: "failed policy",
-    6: "reject route",
-}
 
 
 def evidence(situation: Situation) -> tuple[Evidence, ...]:
@@ -41,6 +24,9 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
         sentences.append(Evidence(at="source", what=_seen(situation, situation.seen)))
     if situation.astray:
         what = f"the name {situation.check.address} leads elsewhere here: {situation.astray}"
+        sentences.append(Evidence(at="source", what=what))
+    if situation.large is False:
+        what = "an exchange of large data with the stand-in did not end, where a small one did"
         sentences.append(Evidence(at="source", what=what))
     target = _target(situation)
     if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
@@ -58,9 +44,8 @@ def _seen(situation: Situation, seen: Observation) -> str:
     if seen.state is State.OPEN:
         return _open(situation, seen)
     if seen.icmp is not None:
-        names = _ICMP4 if seen.icmp.family == 4 else _ICMP6
-        name = names.get(seen.icmp.code, "error")
-        return f"ICMP {name} (type {seen.icmp.type}, code {seen.icmp.code}) from {seen.icmp.sender or 'an unknown sender'} {times}"
+        error = named(seen.icmp.type, seen.icmp.code, ipv6=seen.icmp.family == 6)
+        return f"{error} from {seen.icmp.sender or 'an unknown sender'} {times}"
     match seen.failure:
         case Failure.TIMEOUT if seen.operation is Operation.RESOLVE:
             return f"the name {situation.check.address} could not be looked up here: {seen.text}"

@@ -275,7 +275,7 @@ def test_the_order_of_events() -> None:
         ),
         (
             msgspec.structs.replace(REJECTED, icmp=(3, 10)),
-            ("target", "the SYN arrived at the interface, and an ICMP error left it (type 3, code 10)"),
+            ("target", "the SYN arrived at the interface, and ICMP host-prohibited left it"),
         ),
         (ANSWER_DROPPED, ("source", "the answer arrived at the interface, and went no further")),
         (
@@ -296,7 +296,7 @@ def test_the_path() -> None:
     path = Path(hops=(Hop(1, (ROUTER,)), Hop(2, ("10.1.0.1", "")), Hop(3), Hop(4, ("10.2.0.1",), icmp=(3, 13))))
     said = bothends.way(path)
     assert (
-        f"{ROUTER}, 10.1.0.1 or a device that is not named, silence, 10.2.0.1 (rejects: ICMP type 3, code 13)" in said
+        f"{ROUTER}, 10.1.0.1 or a device that is not named, silence, 10.2.0.1 (rejects: ICMP admin-prohibited)" in said
     )
     assert "circle" in bothends.way(msgspec.structs.replace(path, loops=True))
 

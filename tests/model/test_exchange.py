@@ -73,7 +73,7 @@ class TestFates:
     def test_an_error_of_a_device_on_the_way(self) -> None:
         error = sight(1, "", out=False, icmp=(3, 13), sender="10.0.9.9")
         assert rows(seen(sight(0, "S", out=True), error), seen())[1] == (
-            "ICMP type 3, code 13, from 10.0.9.9",
+            "ICMP admin-prohibited from 10.0.9.9",
             Fate.BETWEEN,
             1,
             None,

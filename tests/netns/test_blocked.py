@@ -174,6 +174,10 @@ def test_rejected_with_icmp_is_blocked_and_the_sender_named(
     assert cause in {None, CULPRITS[place]}, row
     assert row["where"] is not None, row
     assert row["where"]["address"] == SENDERS[family, place], row
+    # What the report calls it is what stands in the rule.
+    if row["state"] != "closed":
+        said = row["evidence"][0]["what"]
+        assert said.startswith(f"ICMP {code} from {SENDERS[family, place]}"), row
 
 
 @pytest.mark.parametrize("family", CODES)

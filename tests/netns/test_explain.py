@@ -164,7 +164,7 @@ def test_dropped_on_the_way_of_a_range_over_ipv6(told: Mapping[str, Told]) -> No
 def test_a_device_that_rejects_is_named(told: Mapping[str, Told]) -> None:
     one = told["rejected"]
     assert one.outcome == ("blocked", "network")
-    assert one.packets == ["SYN, TTL 64 ──✗ did not arrive", "ICMP type 3, code 13, from ←─┤", "10.77.1.1, TTL 64"]
+    assert one.packets == ["SYN, TTL 64 ──✗ did not arrive", "ICMP admin-prohibited from ←─┤", "10.77.1.1, TTL 64"]
     assert one.path == "a1 ─ 10.77.1.1 ─ ✗ ─ b1"
     assert "dest-unreach" in one.captures["source"][1].summary()
 

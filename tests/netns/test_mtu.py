@@ -43,6 +43,8 @@ def test_large_data_is_held_up(hole: tuple[str, Run], service: str, family: int,
     name = f"{service}, narrow before {narrow}, r mute"
     reported = tabled(Row("mtu", name, transport, family, expected, service=service), found)
     assert {row["state"] for row in reported} == {"open"}
+    if service != "udp":
+        assert all(any("large data" in piece["what"] for piece in row["evidence"]) for row in reported)
     assert found.code == 1
 
 
