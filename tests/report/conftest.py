@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import example as made
+
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from probe.model.result import Report
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("report_example", Path(__file__).with_name("example.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_EXAMPLE = _load()
 
 
 @pytest.fixture(scope="session")
 def example() -> Any:
     """The module itself, for tests that build rows of their own."""
-    return _EXAMPLE
+    return made
 
 
 @pytest.fixture(scope="session")
 def rich() -> Report:
-    report: Report = _EXAMPLE.rich()
+    report: Report = made.rich()
     return report
 
 
 @pytest.fixture(scope="session")
 def examples() -> dict[str, Report]:
-    reports: dict[str, Report] = _EXAMPLE.examples()
+    reports: dict[str, Report] = made.examples()
     return reports
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for `one` runs for each way in which a run can end."""
     if "one" in metafunc.fixturenames:
-        reports = _EXAMPLE.examples()
+        reports = made.examples()
         metafunc.parametrize("one", reports.values(), ids=reports)
