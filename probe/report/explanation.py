@@ -14,6 +14,7 @@ from probe.model.words import Cause, Expect, Need, Verdict
 from probe.report import wording
 from probe.report.drawing import draw, remarks
 from probe.report.findings import unclaimed, weight
+from probe.report.json import encode
 from probe.report.page import STYLES, Page, cut
 from probe.report.text import count, name, sentence, shorten
 
@@ -85,10 +86,10 @@ def render(story: Story, *, width: int, color: bool) -> str:
 
 
 def as_json(story: Story) -> bytes:
-    """The rows of a report, each with what both ends saw; docs/explain.md has the shape."""
+    """The rows of a report, each with what both ends saw; reports/explain.schema.json has the shape."""
     checks = [_row_as_json(one) for one in story.explanations]
     document = {"schema": SCHEMA, "run": msgspec.to_builtins(story.run), "checks": checks}
-    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+    return msgspec.json.format(encode(document), indent=1) + b"\n"
 
 
 def _row_as_json(one: Explanation) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def render(report: Report) -> bytes:
     for field in Report.__struct_fields__:
         value = getattr(report, field)
         comma = b"" if field == Report.__struct_fields__[-1] else b","
-        parts.append(_encode(field) + b": " + (_rows(value) if isinstance(value, tuple) else _encode(value)) + comma)
+        parts.append(encode(field) + b": " + (_rows(value) if isinstance(value, tuple) else encode(value)) + comma)
     parts.append(b"}\n")
     return b"\n".join(parts)
 
@@ -49,10 +49,11 @@ class _Head(msgspec.Struct):
 
 
 def _rows(values: Iterable[object]) -> bytes:
-    return b"[" + b",".join(b"\n" + _encode(value) for value in values) + b"\n]"
+    return b"[" + b",".join(b"\n" + encode(value) for value in values) + b"\n]"
 
 
-def _encode(value: object) -> bytes:
+def encode(value: object) -> bytes:
+    """As JSON in one line; for text that JSON cannot hold, with that text escaped."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:

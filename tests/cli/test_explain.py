@@ -6,9 +6,13 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
+from referencing import Registry
 from scapy.layers import inet, l2  # noqa: F401  (what reads the files must know what is in them)
 from scapy.utils import rdpcap
+
+from probe.resources import folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +123,11 @@ def test_files_beside_the_text(explain: Any, shop: Path) -> None:
     code, out, _ = explain("w1", "d1", str(explain.port), "--json", "x.json", "--pcap", "captured")
     assert code == 0
     assert out.startswith("✓")
-    packets = json.loads((shop / "x.json").read_text())["checks"][0]["packets"]
+    document = json.loads((shop / "x.json").read_text())
+    schemas = [json.loads((folder("reports") / f"{name}.schema.json").read_text()) for name in ("explain", "report")]
+    registry = Registry().with_contents((schema["$id"], schema) for schema in schemas)
+    jsonschema.Draft202012Validator(schemas[0], registry=registry).validate(document)
+    packets = document["checks"][0]["packets"]
     for end in ("source", "target"):
         assert len(rdpcap(str(shop / "captured" / f"{end}.pcap"))) == len(packets[end] or [])
 

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
+from referencing import Registry
 
 from probe.model.account import Account
 from probe.model.ends import Answer, Ends, Packets
@@ -23,7 +25,10 @@ from probe.model.sight import Sight
 from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict
 from probe.report.drawing import draw
 from probe.report.explanation import Asked, Explanation, Story, as_json, render, whose
+from probe.resources import folder
 
+SCHEMA, ROWS = (json.loads((folder("reports") / f"{name}.schema.json").read_text()) for name in ("explain", "report"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, registry=Registry().with_contents([(ROWS["$id"], ROWS)]))
 GOLDEN = Path(__file__).parent.parent / "golden"
 UPDATE = bool(os.environ.get("PORTCHECK_UPDATE"))
 STYLE = re.compile(r"\x1b\[[0-9;]+m")
@@ -283,6 +288,49 @@ def test_as_json_it_is_the_rows_with_their_packets_and_path(situation: str) -> N
         packets = check["packets"][end]
         assert packets is None if seen is None else msgspec.convert(packets, tuple[Sight, ...]) == seen.sights
     assert msgspec.convert(check["path"], Trace | None) == (account.path if account else None)  # type: ignore[call-overload]
+
+
+def test_as_json_it_keeps_to_the_schema(situation: str) -> None:
+    VALIDATOR.validate(json.loads(as_json(SITUATIONS[situation]())))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("schema", "portcheck.explain/2"),
+        ("run.started", "yesterday"),
+        ("checks", []),
+        ("checks.0.verdict", "maybe"),
+        ("checks.0.asked.0.help", None),
+        ("checks.0.packets.source.0.at", "now"),
+        ("checks.0.packets.source.0.flags", "SYN"),
+        ("checks.0.packets.source.1.icmp", [3]),
+        ("checks.0.packets.source.1.sender", None),
+        ("checks.0.packets.target", {}),
+        ("checks.0.path.hops.0.ttl", None),
+        ("checks.0.path.rejected.icmp", [3, 13, 0]),
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(path: str, value: object) -> None:
+    document = json.loads(as_json(network_reject()))
+    place = document
+    *way, last = path.split(".")
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[int(last) if last.isdigit() else last] = value
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_the_schema_names_every_field() -> None:
+    """A field that is new is described before it is written."""
+    for definition, value in (("packet", Sight), ("path", Trace), ("hop", Hop), ("way", Way), ("asked", Asked)):
+        assert list(SCHEMA["$defs"][definition]["properties"]) == list(value.__struct_fields__)
+
+
+def test_a_file_name_that_is_no_utf8_does_not_stop_it() -> None:
+    made = no_agent()
+    made = msgspec.structs.replace(made, run=msgspec.structs.replace(made.run, inventory="h\udcffosts"))
+    assert json.loads(as_json(made))["run"]["inventory"] == r"h\udcffosts"
 
 
 @pytest.mark.parametrize("color", [False, True])
