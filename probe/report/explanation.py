@@ -12,6 +12,7 @@ from probe.model.exchange import Exchange, Fate, Passage, exchange, label
 from probe.model.result import CheckResult, HostResult, RunInfo
 from probe.model.words import Cause, Expect, Need, Verdict
 from probe.report import wording
+from probe.report.causes import MEANINGS, section
 from probe.report.drawing import draw, remarks
 from probe.report.findings import unclaimed, weight
 from probe.report.json import encode
@@ -250,9 +251,11 @@ class _Chapter(Page):
         if self.row.verdict is Verdict.PASS:
             return
         yield self.heading("What to do")
+        if self.row.cause is not None:
+            yield from self.field("meaning", MEANINGS[self.row.cause].sentence)
         yield from self.field("who", whose(self.row))
         yield from self.field("do", sentence(self.row.advice))
-        yield from self.field("more", f"docs/verdicts.md#{self.row.cause or self.row.verdict}")
+        yield from self.field("more", section(self.row.verdict, self.row.cause))
 
 
 def whose(row: CheckResult) -> str:

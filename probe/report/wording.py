@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probe.model.words import Cause, Expect, Need
+from probe.model.words import Expect, Need
+from probe.report.causes import MEANINGS
 from probe.report.findings import Weight, unclaimed
 from probe.report.text import SENTENCE, count, folded, listed, name, sentence
 
@@ -25,33 +26,6 @@ SYMBOLS = {
     Weight.ADVICE: "!",
     Weight.PASS: "✓",
     Weight.NOTHING: "·",
-}
-# A cause in words. The list is closed: a test holds it complete.
-CAUSES = {
-    Cause.SOURCE_FIREWALL: "by the source's own firewall",
-    Cause.NO_ROUTE: "the source has no route",
-    Cause.NETWORK: "by a device on the way",
-    Cause.TARGET_FIREWALL: "by the target's own firewall",
-    Cause.RETURN_PATH: "the answer is lost on the way back",
-    Cause.PAYLOAD: "connects, but no data passes",
-    Cause.MTU: "large data does not pass",
-    Cause.NOT_LISTENING: "nothing listens",
-    Cause.BOUND_ELSEWHERE: "listens on another address only",
-    Cause.OVERLOAD: "the accept queue is full",
-    Cause.PORT_TAKEN: "something else listens there already",
-    Cause.WRONG_SERVICE: "another service answers",
-    Cause.TLS: "TLS fails",
-    Cause.HTTP_STATUS: "unexpected HTTP status",
-    Cause.UNHEALTHY: "the service says that it is unhealthy",
-    Cause.INTERCEPTED: "something answers in the target's place",
-    Cause.DNS: "the name has no address there, or leads elsewhere",
-    Cause.LISTENING: "a service answers",
-    Cause.STAND_IN: "the way is open",
-    Cause.NO_AGENT: "no agent",
-    Cause.AGENT_LOST: "an agent was lost",
-    Cause.RESOURCES: "a local limit was in the way",
-    Cause.CONFLICTING_EVIDENCE: "the evidence contradicts itself",
-    Cause.TIMEOUT: "not measured in time",
 }
 
 
@@ -81,7 +55,7 @@ def verdict(check: CheckResult) -> str:
 
 def why(check: CheckResult) -> str:
     """`network: by a device on the way`; where nothing proves a cause, says so."""
-    return f"{check.cause}: {CAUSES[check.cause]}" if check.cause else "no cause is proven"
+    return f"{check.cause}: {MEANINGS[check.cause].brief}" if check.cause else "no cause is proven"
 
 
 def advice(members: tuple[CheckResult, ...]) -> str:

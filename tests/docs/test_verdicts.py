@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from probe.model.words import Cause, Verdict
+from probe.report.causes import MEANINGS, section
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = ROOT / "docs" / "verdicts.md"
@@ -43,6 +44,21 @@ def test_each_verdict_has_its_section(verdict: Verdict) -> None:
 @pytest.mark.parametrize("cause", Cause)
 def test_each_cause_has_its_section(cause: Cause) -> None:
     assert _headings(VERDICTS).count((3, cause.value)) == 1
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_section_begins_with_the_sentence_of_the_reports(cause: Cause) -> None:
+    section = VERDICTS.read_text(encoding="utf-8").partition(f"\n### {cause}\n\n")[2]
+    first = " ".join(section.partition("\n\n")[0].split())
+    sentence = MEANINGS[cause].sentence
+    assert first == sentence or first.startswith(f"{sentence} ")
+
+
+def test_the_reports_know_each_cause_and_lead_to_its_section() -> None:
+    assert MEANINGS.keys() == set(Cause)
+    for place in (*(section(Verdict.BLOCKED, cause) for cause in Cause), *(section(one, None) for one in Verdict)):
+        page, _, anchor = place.partition("#")
+        assert anchor in _anchors(ROOT / page)
 
 
 def test_the_list_of_causes_is_closed() -> None:

@@ -7,7 +7,7 @@ import msgspec
 from probe.model.result import Evidence
 from probe.model.words import Cause, Need, Severity, Verdict
 from probe.report.findings import Weight, findings, overview, ways, weight
-from probe.report.wording import CAUSES, expected, where
+from probe.report.wording import expected, where
 
 if TYPE_CHECKING:
     from probe.model.result import Report
@@ -133,10 +133,6 @@ def test_ways_keep_every_pair(rich: Report) -> None:
 def test_the_overview_counts_every_row(rich: Report) -> None:
     assert sum(number for weights in overview(rich).values() for number in weights.values()) == len(rich.checks)
     assert max(overview(rich)["services", "redis"]) is Weight.DEVIATION
-
-
-def test_every_cause_has_its_words() -> None:
-    assert CAUSES.keys() == set(Cause)
 
 
 def test_where(rich: Report) -> None:
