@@ -14,7 +14,8 @@ from probe.model.words import Cause, Expect, Need, Verdict
 from probe.report import wording
 from probe.report.causes import MEANINGS, section
 from probe.report.drawing import draw, remarks
-from probe.report.findings import unclaimed, weight
+from probe.report.findings import weight
+from probe.report.grouping import unclaimed
 from probe.report.json import encode
 from probe.report.page import STYLES, Page, cut
 from probe.report.text import count, name, sentence, shorten

@@ -1,4 +1,4 @@
-"""Many rows to few findings: what has the same verdict, cause and target is told once, with its members."""
+"""Many rows to few findings: what has one cause is told once, with its members."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.model.result import CheckResult
-from probe.model.words import Cause, Severity, Verdict, Zone
-from probe.report.text import folded, listed, name
+from probe.model.result import CheckResult, Where
+from probe.model.words import Severity, Verdict
+from probe.report.grouping import Kind, together, unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from probe.model.result import Report
 
-# One silent agent takes part in every service: telling it by service would be the same news forty times.
-_ABOUT_A_HOST = frozenset({Cause.NO_AGENT, Cause.AGENT_LOST})
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 # Where the matrix says nothing, it is neither played up nor down.
 _GRAVITY: dict[Severity | None, int] = {
@@ -28,7 +26,6 @@ _GRAVITY: dict[Severity | None, int] = {
         (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, None, Severity.LOW, Severity.INFO)
     )
 }
-_UNCLAIMED = frozenset(f"policy.{zone}" for zone in Zone)
 
 
 class Weight(IntEnum):
@@ -52,11 +49,6 @@ def weight(check: CheckResult) -> Weight:
     return Weight.PASS if check.verdict is Verdict.PASS else Weight.ADVICE
 
 
-def unclaimed(check: CheckResult) -> bool:
-    """Whether it must be blocked because no row of the matrix allows it, rather than because one forbids it."""
-    return check.rule in _UNCLAIMED
-
-
 class Sight(msgspec.Struct, frozen=True):
     """Members of a finding that saw the same but for numbers. The first speaks for the others."""
 
@@ -66,15 +58,21 @@ class Sight(msgspec.Struct, frozen=True):
     def example(self) -> CheckResult:
         return self.members[0]
 
+    @property
+    def where(self) -> Where | None:
+        return _common_place(self.members)
+
 
 class Finding(msgspec.Struct, frozen=True):
-    """Rows of one weight, severity, verdict, cause, expectation and target service; `sights` has the most frequent
-    first.
+    """Rows of one weight, verdict and cause that have the same to blame. `sights` has the most frequent first.
+    `device` is the inventory's name for who is to blame, where that is a machine on the way that it knows.
     """
 
     weight: Weight
+    kind: Kind
     members: tuple[CheckResult, ...]
     sights: tuple[Sight, ...]
+    device: str = ""
 
     @property
     def example(self) -> CheckResult:
@@ -83,12 +81,17 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def about_hosts(self) -> bool:
         """Whether its cause is a host's agent, not a service."""
-        return self.example.cause in _ABOUT_A_HOST
+        return self.kind is Kind.AGENTS
 
     @property
     def severity(self) -> Severity | None:
-        """What the matrix says of its service; None also where no service is to blame."""
-        return None if self.about_hosts else self.example.severity
+        """The worst that the matrix says of its services; None also where no service is to blame."""
+        return None if self.about_hosts else min((row.severity for row in self.members), key=_GRAVITY.__getitem__)
+
+    @property
+    def where(self) -> Where | None:
+        """The place that all members name, without the hop where they are not equally far from it."""
+        return _common_place(self.members)
 
     @property
     def side_note(self) -> bool:
@@ -99,19 +102,23 @@ class Finding(msgspec.Struct, frozen=True):
 
 def findings(report: Report) -> tuple[Finding, ...]:
     """Everything that is no pass, worst first: by weight, then severity; the largest group first among equals."""
-    groups: defaultdict[object, list[CheckResult]] = defaultdict(list)
+    names = {address: host.name for host in report.hosts for address in host.addresses}
+    by_weight: defaultdict[Weight, list[CheckResult]] = defaultdict(list)
     for check in report.checks:
-        worth = weight(check)
-        if worth is Weight.PASS:
-            continue
-        what: object = ()
-        if check.cause not in _ABOUT_A_HOST:
-            service = (check.matrix, check.target_role, check.service)
-            spoken = (check.transport, check.protocol, check.application)
-            what = (check.expect, check.need, check.severity, unclaimed(check), bool(check.instead), service, spoken)
-        groups[(worth, check.verdict, check.cause, what)].append(check)
-    made = [Finding(weight(members[0]), tuple(members), _sights(members)) for members in groups.values()]
+        by_weight[weight(check)].append(check)
+    made = [
+        Finding(worth, kind, members, _sights(members), names.get(_device(kind, members), ""))
+        for worth, rows in by_weight.items()
+        if worth is not Weight.PASS
+        for kind, members in together(rows, names)
+    ]
     return tuple(sorted(made, key=_rank))
+
+
+def _device(kind: Kind, members: Sequence[CheckResult]) -> str:
+    """Its address, empty where no device is to blame."""
+    place = members[0].where
+    return place.address or "" if kind is Kind.DEVICE and place is not None else ""
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:
@@ -121,7 +128,18 @@ def _rank(finding: Finding) -> tuple[object, ...]:
     return (-finding.weight, gravity, *kind, one.target_role, one.service)
 
 
+def _common_place(members: Sequence[CheckResult]) -> Where | None:
+    one = members[0].where
+    if one is None or any(row.where is None for row in members):
+        return None
+    places = {row.where for row in members if row.where is not None}
+    if len({(place.address, place.side) for place in places}) > 1:
+        return None
+    return one if len(places) == 1 else Where(address=one.address, side=one.side)
+
+
 _WORD, _DIGITS = re.compile(r"[^\s,;()]+"), re.compile(r"\d+")
+_BETWEEN = re.compile(r"[\s,;()]+")
 _NUMERIC = re.compile(r"(?=.*[\d:])[0-9a-fA-F.:/]+")  # a number, or an address of either family
 
 
@@ -130,53 +148,28 @@ def _sights(members: Iterable[CheckResult]) -> tuple[Sight, ...]:
     for check in members:
         told = "\0".join((check.detail, check.advice, *(f"{piece.at} {piece.what}" for piece in check.evidence)))
         essence = _essence(told, {check.source, check.target, check.address})
-        groups[(check.state, check.where, check.instead, essence)].append(check)
+        groups[(check.state, _relative(check), check.instead, essence)].append(check)
     return tuple(Sight(tuple(group)) for group in sorted(groups.values(), key=len, reverse=True))
 
 
+def _relative(check: CheckResult) -> object:
+    """The place as each pair would name it: however far away, and one's own without its address."""
+    if check.where is None:
+        return None
+    own = check.where.hop == 0 or check.where.address == check.address
+    return check.where.side, "" if own else check.where.address
+
+
 def _essence(told: str, names: set[str]) -> str:
-    """The text without this pair's names, addresses and numbers: pairs that saw the same compare equal."""
+    """The text without this pair's names, addresses and numbers, and how many of them there are: pairs that saw the
+    same compare equal.
+    """
 
     def kept(word: re.Match[str]) -> str:
         text = word[0].strip(".:'\"")
         return "" if text in names or _NUMERIC.fullmatch(text) else text
 
-    return _DIGITS.sub("", _WORD.sub(kept, told))
-
-
-class Ways(msgspec.Struct, frozen=True):
-    """All pairs of these sources and targets, for the same ports. No sources: each target to itself."""
-
-    sources: tuple[str, ...]
-    targets: tuple[tuple[str, str], ...]
-    transport: str
-    ports: str
-
-    def text(self, limit: int = 8) -> str:
-        """`svc-[1:2] → db-1 (10.0.0.8) tcp 5432`; addresses only where they are few."""
-        few = len(self.targets) <= 2
-        # A party outside the inventory has no name but its address.
-        named = [
-            name(target) if target == address else f"{name(target)} ({name(address)})"
-            for target, address in self.targets
-        ]
-        targets = ", ".join(named) if few else listed(folded(target for target, _ in self.targets), limit)
-        sources = listed(folded(self.sources), limit)
-        way = f"{sources} → {targets}" if sources else f"{targets} to itself"
-        return f"{way}  {self.transport} {name(self.ports)}"
-
-
-def ways(members: Sequence[CheckResult]) -> tuple[Ways, ...]:
-    """The members' pairs in as few rows as equal ports and equal sets of sources allow."""
-    # A target's check of itself has no source, and stays apart from those that come from elsewhere.
-    pairs: defaultdict[tuple[str, str, str, str, bool], set[str]] = defaultdict(set)
-    for check in members:
-        itself = check.source == check.target
-        pairs[check.target, check.address, check.transport, check.ports, itself] |= set() if itself else {check.source}
-    rows: defaultdict[tuple[tuple[str, ...], str, str], list[tuple[str, str]]] = defaultdict(list)
-    for (target, address, transport, text, _), sources in pairs.items():
-        rows[tuple(sorted(sources)), transport, text].append((target, address))
-    return tuple(Ways(sources, tuple(sorted(targets)), *kind) for (sources, *kind), targets in rows.items())
+    return _BETWEEN.sub(" ", _DIGITS.sub("", _WORD.sub(kept, told)))
 
 
 def overview(report: Report) -> dict[tuple[str, str], dict[Weight, int]]:

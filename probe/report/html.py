@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from probe.model.result import CheckResult
-from probe.model.words import Expect, Verdict
-from probe.report import unchecked, wording
+from probe.model.words import Cause, Expect, Verdict
+from probe.report import titles, unchecked, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
-from probe.report.findings import Finding, Weight, findings, overview, ways, weight
+from probe.report.causes import MEANINGS, PAGE
+from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
 from probe.report.text import count, listed, name, percent, shorten
+from probe.report.ways import ways
 from probe.resources import folder
 from probe.text import printable
 
@@ -64,6 +66,7 @@ def render(report: Report) -> bytes:
                 for verdict in Verdict
             ],
             sections=_sections(told),
+            causes=[cause for cause in Cause if any(one.example.cause is cause for one in told)],
             map=_map(report),
             legend=[
                 (weight.name.lower(), wording.SYMBOLS[weight], wording.WEIGHTS[weight]) for weight in reversed(Weight)
@@ -88,8 +91,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"wording": wording, "unchecked": unchecked}
-    environment.globals |= {"ways": ways, "count": count, "listed": listed, "percent": percent}
+    environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked}
+    environment.globals |= {"count": count, "listed": listed, "percent": percent, "lines": _lines}
+    environment.globals |= {"meanings": MEANINGS, "page": PAGE}
     return environment
 
 
@@ -109,6 +113,12 @@ def _asset(file: str) -> str:
 def _digest(text: str) -> str:
     """The source expression of a content security policy for one inline element."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _lines(sights: Iterable[Sight]) -> list[Markup]:
+    """Everybody: made printable where the lines are made, and not cut as other values are."""
+    members = [member for sight in sights for member in sight.members]
+    return [escape(line) for way in ways(members) for line in way.lines()]
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

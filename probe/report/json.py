@@ -8,23 +8,49 @@ import msgspec
 
 from probe.errors import UserError
 from probe.model.result import Report
+from probe.report.causes import MEANINGS, section
+from probe.report.findings import findings
+from probe.report.titles import title
 from probe.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from probe.report.findings import Finding
 
 SCHEMA = "portcheck.report/1"
 
 
 def render(report: Report) -> bytes:
     """UTF-8, fields in the order of the schema, a line feed at the end."""
-    parts = [b"{"]
-    for field in Report.__struct_fields__:
-        value = getattr(report, field)
-        comma = b"" if field == Report.__struct_fields__[-1] else b","
-        parts.append(encode(field) + b": " + (_rows(value) if isinstance(value, tuple) else encode(value)) + comma)
-    parts.append(b"}\n")
-    return b"\n".join(parts)
+    fields: list[tuple[str, object]] = [(field, getattr(report, field)) for field in Report.__struct_fields__]
+    # Behind the rows, which they name.
+    after = next(place for place, (field, _) in enumerate(fields, 1) if field == "checks")
+    fields.insert(after, ("findings", tuple(_told(finding) for finding in findings(report))))
+    lines = [
+        encode(field) + b": " + (_rows(value) if isinstance(value, tuple) else encode(value)) for field, value in fields
+    ]
+    return b"{\n" + b",\n".join(lines) + b"\n}\n"
+
+
+def _told(finding: Finding) -> dict[str, object]:
+    """A finding, for those who want what is wrong without reading every row."""
+    one, members = finding.example, finding.members
+    return {
+        "title": title(finding),
+        "weight": finding.weight.name.lower(),
+        "severity": finding.severity,
+        "verdict": one.verdict,
+        "cause": one.cause,
+        "meaning": MEANINGS[one.cause].sentence if one.cause else "",
+        "more": section(one.verdict, one.cause),
+        "where": finding.where,
+        "sources": sorted({row.source for row in members}),
+        "targets": sorted({row.target for row in members}),
+        "services": sorted({row.service for row in members}),
+        "rows": len(members),
+        "checks": list(dict.fromkeys(row.id for row in members)),
+    }
 
 
 def parse(data: bytes, name: str = "the report") -> Report:

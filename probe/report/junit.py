@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from probe.model.ports import PortError, PortSet
 from probe.model.words import Verdict
-from probe.report import unchecked, wording
+from probe.report import titles, unchecked, wording
 from probe.report.answer import Answer, answer, headline
-from probe.report.findings import weight
-from probe.report.text import name, sentence
+from probe.report.causes import MEANINGS, section
+from probe.report.findings import findings, weight
+from probe.report.text import count, name, sentence
+from probe.report.ways import ports
 from probe.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from probe.model.check import Unchecked
     from probe.model.result import CheckResult, Report
+    from probe.report.findings import Finding
 
 _LONGEST = 4000
 _NAME = 255  # a host name's greatest length: two names cut to the same text would be one test
@@ -30,8 +32,9 @@ def render(report: Report) -> bytes:
     Of several outcomes the worst counts.
     """
     suites: defaultdict[str, list[ET.Element]] = defaultdict(list)
+    shared = {id(row): _one_of(one) for one in findings(report) if len(one.members) > 1 for row in one.members}
     for rows in _planned(report.checks):
-        suites[rows[0].matrix].append(_case(rows, several_addresses=len({row.address for row in rows}) > 1))
+        suites[rows[0].matrix].append(_case(rows, shared))
     for named, gaps in _alike(report.not_checkable).items():
         suites[gaps[0].matrix].append(_skipped(named, gaps))
     run = _run_case(report)
@@ -60,12 +63,18 @@ def _planned(checks: Iterable[CheckResult]) -> Iterable[list[CheckResult]]:
     return groups.values()
 
 
-def _case(rows: Sequence[CheckResult], *, several_addresses: bool) -> ET.Element:
+def _one_of(finding: Finding) -> str:
+    return f"one of {count(len(finding.members), 'check')} with this cause: {titles.title(finding)}"
+
+
+def _case(rows: Sequence[CheckResult], shared: Mapping[int, str]) -> ET.Element:
+    """`shared` are the findings that rows have in common with others, by the row's identity."""
     worst = max(rows, key=weight)
+    several_addresses = len({row.address for row in rows}) > 1
     place = ".".join(name(part, _NAME) for part in (worst.matrix, worst.source_role, worst.target_role))
     spent = sum(row.elapsed_ms or 0 for row in rows) / 1000
     pair = f"{name(worst.source, _NAME)} -> {name(worst.target, _NAME)}"
-    named = f"{pair} {name(worst.service)} {worst.transport}/{_ports(rows)}"
+    named = f"{pair} {name(worst.service)} {worst.transport}/{ports(rows)}"
     case = ET.Element(
         "testcase", {"classname": _text(f"portcheck.{place}"), "name": _text(named), "time": f"{spent:.3f}"}
     )
@@ -75,7 +84,7 @@ def _case(rows: Sequence[CheckResult], *, several_addresses: bool) -> ET.Element
     told = [row for row in rows if row.verdict is not Verdict.PASS]
     if not told:
         return case
-    body = "\n\n".join(_story(row, several_addresses) for row in told)
+    body = "\n\n".join(_story(row, several_addresses, shared.get(id(row), "")) for row in told)
     if worst.deviates:
         # Consumers sort failures by type: the verdict, so that what is blocked is told from what is exposed.
         _add(case, "failure", worst.verdict, _message(worst), body)
@@ -123,10 +132,12 @@ def _message(check: CheckResult) -> str:
     return ": ".join(part for part in (check.cause or "", sentence(check.detail)) if part) or check.verdict
 
 
-def _story(check: CheckResult, several_addresses: bool) -> str:
+def _story(check: CheckResult, several_addresses: bool, shared: str) -> str:
     address = f" at {name(check.address)}" if several_addresses or check.address != check.target else ""
     lines = [
         f"{wording.verdict(check)}",
+        *([MEANINGS[check.cause].sentence] if check.cause else []),
+        *([shared] if shared else []),
         *([f"severity: {check.severity}"] if check.severity else []),
         f"check: {check.id} ({name(check.rule)})",
         f"expected: {check.expect} {wording.spoken(check, name(check.ports))}{address}",
@@ -137,15 +148,8 @@ def _story(check: CheckResult, several_addresses: bool) -> str:
     lines += [f"where: {place}"] if place else []
     lines += [f"instead: {sentence(check.instead)}"] if check.instead else []
     lines += [f"what to do: {sentence(check.advice)}"] if check.advice else []
+    lines.append(f"more: {section(check.verdict, check.cause)}")
     return "\n".join(lines)
-
-
-def _ports(rows: Iterable[CheckResult]) -> str:
-    """The ports as planned: those of all rows together, however the outcomes split them."""
-    try:
-        return str(PortSet(piece for row in rows for piece in PortSet.parse(row.ports).ranges))
-    except PortError:
-        return name(",".join(sorted({row.ports for row in rows})))
 
 
 def _counts(cases: Iterable[ET.Element]) -> dict[str, str]:

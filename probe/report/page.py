@@ -48,7 +48,9 @@ class Page:
         return f"\x1b[{style}m{text}\x1b[0m" if self.color and text.strip() else text
 
 
-def cut(lines: Iterable[str], limit: int) -> list[str]:
-    """At most `limit` of them and one more, which says how many are left out."""
+def cut(lines: Iterable[str], limit: int, rest: str = "") -> list[str]:
+    """At most `limit` of them and one more, which says how many are left out, and where the `rest` is."""
     every = list(lines)
-    return every if len(every) <= limit + 1 else [*every[:limit], f"… and {len(every) - limit:,} more"]
+    if len(every) <= limit + 1:
+        return every
+    return [*every[:limit], f"… and {len(every) - limit:,} more" + (f": {rest}" if rest else "")]

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from probe.model.words import Verdict
 from probe.report.answer import Answer, answer, headline
-from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview, ways
+from probe.report.causes import MEANINGS, section
+from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview
+from probe.report.grouping import Kind
 from probe.report.overview import tables
 from probe.report.page import STYLES, Page, cut
 from probe.report.text import count, listed, name, percent, sentence
+from probe.report.titles import title
 from probe.report.unchecked import by_reason, heading, parties, source, what
+from probe.report.ways import ways
 from probe.report.wording import (
     SYMBOLS,
     WEIGHTS,
@@ -21,7 +25,6 @@ from probe.report.wording import (
     population,
     seen,
     target,
-    title,
     verdict,
     where,
 )
@@ -29,12 +32,14 @@ from probe.report.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from probe.model.result import Report
+    from probe.model.result import CheckResult, Report
+    from probe.model.words import Cause
 
 _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
 _EVIDENCE = 240
 _MOST_FINDINGS, _MOST_LINES, _MOST_SIGHTS, _MOST_NOTES, _MOST_ADVICE = 40, 8, 3, 20, 6
-_MOST_REASONS, _MOST_ROWS = 20, 5
+_MOST_REASONS, _MOST_ROWS, _MOST_SERVICES = 20, 5, 6
+_ALL = "--json F or --html F has all"
 
 
 def render(report: Report, *, width: int, color: bool) -> str:
@@ -48,6 +53,7 @@ class _Report(Page):
     def __init__(self, report: Report, width: int, *, color: bool) -> None:
         super().__init__(width, color=color)
         self.report, self.findings = report, findings(report)
+        self.explained: set[tuple[Verdict, Cause | None]] = set()
 
     def text(self) -> str:
         told = [finding for finding in self.findings if not finding.side_note]
@@ -92,13 +98,16 @@ class _Report(Page):
         if number == 1:
             yield self.heading("Findings")
         symbol = self.styled(SYMBOLS[finding.weight], STYLES[finding.weight])
-        head = f"{number}. {title(finding)}"
+        several = len(finding.members) > 1 and finding.kind not in (Kind.AGENTS, Kind.RUN)
+        head = f"{number}. {title(finding)}" + (f": {count(len(finding.members), 'check')}" if several else "")
         lines = textwrap.wrap(head, self.width - 4, break_on_hyphens=False) or [head]
         yield f"{symbol} {self.styled(lines[0], '1')}"
         yield from (f"  {self.styled(line, '1')}" for line in lines[1:])
         yield from self.field("verdict", verdict(finding.example))
+        yield from self.field("meaning", *self.meaning(finding.example))
         yield from self.field("severity", finding.severity or "")
-        yield from self.field("expected", expected(finding))
+        yield from self.field("expected", *cut(expected(finding), _MOST_SERVICES, _ALL))
+        yield from self.field("where", where(finding.where))
         if finding.about_hosts:
             yield from self.field("who", hosts(finding))
         for sight in finding.sights[:_MOST_SIGHTS]:
@@ -106,19 +115,29 @@ class _Report(Page):
         hidden = finding.sights[_MOST_SIGHTS:]
         if hidden:
             rows = count(sum(len(sight.members) for sight in hidden), "more check")
-            yield from self.field("also", f"{rows} that saw something else again: --json or --html tell each")
+            yield from self.field("also", f"{rows} that saw something else again: {_ALL}")
+
+    def meaning(self, one: CheckResult) -> list[str]:
+        """The sentence of its cause and where to read on, the first time that it comes up."""
+        if (one.verdict, one.cause) in self.explained:
+            return []
+        self.explained.add((one.verdict, one.cause))
+        more = section(one.verdict, one.cause)
+        if one.cause is None:
+            return [f"no cause is proven: {more} says when that is so"]
+        return [MEANINGS[one.cause].sentence, more]
 
     def sight(self, finding: Finding, sight: Sight) -> Iterator[str]:
         one = sight.example
         if not finding.about_hosts:
             rows = [way.text() for way in ways(sight.members)]
-            yield from self.field("who", *cut(rows, _MOST_LINES))
+            yield from self.field("who", *cut(rows, _MOST_LINES, _ALL))
         yield from self.field("seen", seen(one, _EVIDENCE))
         evidence = [f"{name(piece.at)}: {sentence(piece.what, _EVIDENCE)}" for piece in one.evidence]
         if evidence and len(sight.members) > 1 and not finding.about_hosts:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
         yield from self.field("evidence", *cut(evidence, 6))
-        yield from self.field("where", where(one.where))
+        yield from self.field("where", where(sight.where) if finding.where is None else "")
         yield from self.field("instead", sentence(one.instead))
         yield from self.field("do", sentence(advice(sight.members)))
 

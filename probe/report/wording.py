@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from probe.model.words import Expect, Need
 from probe.report.causes import MEANINGS
-from probe.report.findings import Weight, unclaimed
+from probe.report.findings import Weight
+from probe.report.grouping import Kind, service, unclaimed
 from probe.report.text import SENTENCE, count, folded, listed, name, sentence
+from probe.report.ways import ports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from probe.model.result import CheckResult, Report, Where
     from probe.report.findings import Finding
 
@@ -40,14 +45,6 @@ def target(check: CheckResult) -> str:
     return service if role in service else f"{service} on {role}"
 
 
-def title(finding: Finding) -> str:
-    """Who to whom, in one line: `controller, services → redis`."""
-    if finding.about_hosts:
-        return f"{count(len(finding.members), 'check')} not measured"
-    sources = listed(sorted({name(check.source_role) for check in finding.members}), 4)
-    return f"{sources} → {target(finding.example)}"
-
-
 def verdict(check: CheckResult) -> str:
     """`blocked · network: by a device on the way`."""
     return f"{check.verdict} · {why(check)}" if check.cause else check.verdict
@@ -67,20 +64,36 @@ def advice(members: tuple[CheckResult, ...]) -> str:
     return f"{text} The same for the other {f'{others:,} checks' if others > 1 else 'check'}."
 
 
-def expected(finding: Finding) -> str:
-    """What the matrix asks of these rows, and where it says so."""
-    one = finding.example
+def expected(finding: Finding) -> list[str]:
+    """What the matrix asks of these rows, and where it says so: a line for each service."""
     if finding.about_hosts:
         reach = sum(check.expect is Expect.REACH for check in finding.members)
         parts = {"to be reachable": reach, "not to be reachable": len(finding.members) - reach}
-        return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
+        return [", ".join(f"{number:,} {what}" for what, number in parts.items() if number)]
+    asked: defaultdict[object, list[CheckResult]] = defaultdict(list)
+    for check in finding.members:
+        asked[service(check)].append(check)
+    lines = []
+    for rows in asked.values():
+        line = demand(rows)
+        if finding.kind is not Kind.SERVICE and not line.startswith(f"{target(rows[0])},"):
+            line = f"{target(rows[0])}: {line}"
+        if rows[0].severity and len(asked) > 1:
+            line += f", severity {rows[0].severity}"
+        lines.append(line)
+    return lines
+
+
+def demand(rows: Sequence[CheckResult]) -> str:
+    """What is asked of these rows, which are alike in it."""
+    one = rows[0]
     verb, worth = ("must", "") if one.need is Need.REQUIRED else ("should", f" ({one.need})")
     if one.expect is Expect.BLOCK:
         reason = "no flow allows it" if unclaimed(one) else "the matrix forbids it"
-        demand = f"{verb} not be reachable{worth}: {reason}"
+        said = f"{verb} not be reachable{worth}: {reason}"
     else:
-        demand = f"{verb} be reachable{worth}"
-    return f"{spoken(one, ports(finding))} {demand} ({rules(finding)})"
+        said = f"{verb} be reachable{worth}"
+    return f"{spoken(one, name(ports(rows), 80))} {said} ({rules(rows)})"
 
 
 def spoken(check: CheckResult, numbers: str) -> str:
@@ -90,23 +103,12 @@ def spoken(check: CheckResult, numbers: str) -> str:
     return way if protocol == check.transport.value else f"{name(protocol)}, {way}"
 
 
-def rules(finding: Finding) -> str:
+def rules(rows: Sequence[CheckResult]) -> str:
     """`aiware flows[3], flows[7], cites ports`."""
-    rows = sorted({name(rule) for check in finding.members for rule in (check.rule, *check.also)})
-    cites = sorted({name(check.cite) for check in finding.members if check.cite})
-    said = f"{name(finding.example.matrix)} {listed(rows, 4)}"
+    named = sorted({name(rule) for check in rows for rule in (check.rule, *check.also)})
+    cites = sorted({name(check.cite) for check in rows if check.cite})
+    said = f"{name(rows[0].matrix)} {listed(named, 4)}"
     return f"{said}, cites {listed(cites, 3)}" if cites else said
-
-
-def ports(finding: Finding, limit: int = 80) -> str:
-    """All ports of the finding's rows, each once."""
-    distinct = sorted({check.ports for check in finding.members}, key=_first)
-    return name(",".join(distinct), limit)
-
-
-def _first(text: str) -> tuple[int, str]:
-    digits = text.partition("-")[0].partition(",")[0]
-    return (int(digits) if digits.isdecimal() else 0, text)
 
 
 def seen(check: CheckResult, limit: int = SENTENCE) -> str:
@@ -120,7 +122,7 @@ def where(place: Where | None) -> str:
     if place is None or (place.address is None and place.hop is None):
         return ""
     if place.hop == 0:
-        return "on the source itself"
+        return "right behind the source" if place.side == "after" else "on the source itself"
     device = name(place.address) if place.address else "a device without a known address"
     hop = "" if place.hop is None else f", hop {place.hop}"
     if place.side == "after":

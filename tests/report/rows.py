@@ -33,6 +33,7 @@ SERVICES = {
     "postgresql": ("5432", Protocol.TCP),
     "postgresql-metrics": ("9187", Protocol.HTTP),
     "redis": ("6379", Protocol.TCP),
+    "sentinel": ("26379", Protocol.TCP),
     "automate-studio": ("5000-6000", Protocol.HTTP),
     "syslog": ("514", Protocol.UDP),
     "registry": ("443", Protocol.HTTPS),
@@ -138,20 +139,26 @@ def blocked() -> list[CheckResult]:
         check(
             source,
             "redis-1",
-            "redis",
-            "flows[4]",
-            **dropped,
-            severity=Severity.CRITICAL,
+            service,
+            rule,
+            **dropped | {"where": Where(address="10.20.0.254", hop=hop, side="after")},
+            severity=severity,
             evidence=(
                 Evidence(at="source", what=f"no answer to {sent} SYN in 0.9 s, from fresh ports"),
                 Evidence(
                     at="target",
-                    what=f"the stand-in was open on 10.20.0.40:6379 and nothing reached it from {HOSTS[source][0]}",
+                    what=f"the stand-in was open on 10.20.0.40:{SERVICES[service][0]} and nothing reached it "
+                    f"from {HOSTS[source][0]}",
                 ),
             ),
-            advice=f"Ask who runs what is behind 10.20.0.254 to let {HOSTS[source][0]} reach 10.20.0.40 on tcp 6379.",
+            advice=f"Ask who runs what is behind 10.20.0.254 to let {HOSTS[source][0]} reach 10.20.0.40 on tcp "
+            f"{SERVICES[service][0]}.",
         )
-        for source, sent in (("svc-1", 3), ("svc-2", 4), ("ctrl-1", 3))
+        for service, rule, severity, hop, sources in (
+            ("redis", "flows[4]", Severity.CRITICAL, 1, {"svc-1": 3, "svc-2": 4, "ctrl-1": 3}),
+            ("sentinel", "flows[16]", Severity.LOW, 2, {"engine-1": 3, "engine-2": 3}),
+        )
+        for source, sent in sources.items()
     ]
     rows.append(
         check(

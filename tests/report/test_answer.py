@@ -20,7 +20,7 @@ ENDS = {
     ),
     "deviations": (
         Exit.DEVIATIONS,
-        "7 deviations in 45 checks, 5 inconclusive, 4 rows of the matrix cannot be checked",
+        "9 deviations in 47 checks, 5 inconclusive, 4 rows of the matrix cannot be checked",
     ),
     "interrupted": (Exit.INTERRUPTED, "interrupted: 5 checks so far, 1 deviation"),
     "nothing": (Exit.NOTHING_TO_CHECK, "nothing to check: no rule of the matrix applies to these hosts"),
@@ -57,7 +57,7 @@ def test_advisory_rows_that_were_not_measured_do_not_hide_behind_a_pass(
 def test_the_page_answers_whether_to_install(rich: Report, examples: dict[str, Report]) -> None:
     assert verdict_sentence(rich) == (
         "No, do not install yet.",
-        "7 of 45 checks deviate. 5 could not be measured. 4 rows of the matrix cannot be checked.",
+        "9 of 47 checks deviate. 5 could not be measured. 4 rows of the matrix cannot be checked.",
     )
     live = msgspec.structs.replace(rich, run=msgspec.structs.replace(rich.run, phase=Phase.LIVE))
     assert verdict_sentence(live)[0] == "No, the network does not conform."

@@ -90,16 +90,17 @@ def test_links_lead_somewhere(one: Report) -> None:
 
 
 def test_the_first_screen_answers(rich: Report) -> None:
-    assert "No, do not install yet. 7 of 45 checks deviate. 5 could not be measured." in page(rich).text
+    assert "No, do not install yet. 9 of 47 checks deviate. 5 could not be measured." in page(rich).text
 
 
 def test_a_finding_is_told_with_evidence_from_both_ends(rich: Report) -> None:
     text = page(rich).text
     for part in (
-        "controller, services → redis",
+        "10.20.0.254, or a device behind it, drops tcp 6379, 26379 from engine (2 hosts), services (2 hosts), ctrl-1",
         "source no answer to 3 SYN in 0.9 s, from fresh ports",
         "target the stand-in was open on 10.20.0.40:6379",
-        "Where after 10.20.0.254, hop 1",
+        "Where after 10.20.0.254 (the last",
+        "Meaning A device on the way drops it, rejects it, or refuses it in the target's name. More",
         "What to do Ask who runs what is behind 10.20.0.254",
     ):
         assert part in text
@@ -137,7 +138,7 @@ def test_what_cannot_be_checked_is_bounded(rich: Report) -> None:
 
 def test_severity_and_what_stands_in_are_shown(rich: Report) -> None:
     text = page(rich).text
-    assert "controller, services → redis severity critical" in text
+    assert "ctrl-1 to redis-1 severity critical" in text
     assert "Instead one of these ways is enough, and this one is free: registry on mirror.example.com" in text
     assert "syslog, udp 514 should be reachable (deprecated)" in text
 
