@@ -6,6 +6,6 @@ _PACKAGE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """The folder `matrices` or `reports`."""
+    """The folder `matrices`, `reports` or `docs`, of which only the page that reports need is installed."""
     installed = _PACKAGE / "data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name

@@ -14,7 +14,7 @@ from probe.model.words import Severity, Verdict
 from probe.report.grouping import Kind, together, unclaimed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from probe.model.result import Report
 
@@ -65,14 +65,15 @@ class Sight(msgspec.Struct, frozen=True):
 
 class Finding(msgspec.Struct, frozen=True):
     """Rows of one weight, verdict and cause that have the same to blame. `sights` has the most frequent first.
-    `device` is the inventory's name for who is to blame, where that is a machine on the way that it knows.
+    `devices` are those on the way that are to blame, with the addresses by which they are known; one without a name is
+    called by its address.
     """
 
     weight: Weight
     kind: Kind
     members: tuple[CheckResult, ...]
     sights: tuple[Sight, ...]
-    device: str = ""
+    devices: dict[str, tuple[str, ...]] = {}
 
     @property
     def example(self) -> CheckResult:
@@ -107,7 +108,7 @@ def findings(report: Report) -> tuple[Finding, ...]:
     for check in report.checks:
         by_weight[weight(check)].append(check)
     made = [
-        Finding(worth, kind, members, _sights(members), names.get(_device(kind, members), ""))
+        Finding(worth, kind, members, _sights(kind, members), _devices(members, names) if kind is Kind.DEVICE else {})
         for worth, rows in by_weight.items()
         if worth is not Weight.PASS
         for kind, members in together(rows, names)
@@ -115,10 +116,12 @@ def findings(report: Report) -> tuple[Finding, ...]:
     return tuple(sorted(made, key=_rank))
 
 
-def _device(kind: Kind, members: Sequence[CheckResult]) -> str:
-    """Its address, empty where no device is to blame."""
-    place = members[0].where
-    return place.address or "" if kind is Kind.DEVICE and place is not None else ""
+def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    devices: dict[str, tuple[str, ...]] = {}
+    for address in dict.fromkeys(row.where.address or "" for row in members if row.where is not None):
+        called = names.get(address, address)
+        devices[called] = (*devices.get(called, ()), address)
+    return devices
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:
@@ -143,12 +146,13 @@ _BETWEEN = re.compile(r"[\s,;()]+")
 _NUMERIC = re.compile(r"(?=.*[\d:])[0-9a-fA-F.:/]+")  # a number, or an address of either family
 
 
-def _sights(members: Iterable[CheckResult]) -> tuple[Sight, ...]:
+def _sights(kind: Kind, members: Iterable[CheckResult]) -> tuple[Sight, ...]:
     groups: defaultdict[object, list[CheckResult]] = defaultdict(list)
     for check in members:
         told = "\0".join((check.detail, check.advice, *(f"{piece.at} {piece.what}" for piece in check.evidence)))
         essence = _essence(told, {check.source, check.target, check.address})
-        groups[(check.state, _relative(check), check.instead, essence)].append(check)
+        place = None if kind is Kind.DEVICE else _relative(check)  # the finding names it
+        groups[(check.state, place, check.instead, essence)].append(check)
     return tuple(Sight(tuple(group)) for group in sorted(groups.values(), key=len, reverse=True))
 
 

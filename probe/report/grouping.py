@@ -1,6 +1,7 @@
 """Which rows have one cause: what one device does to many services, ports and hosts is told once.
 
-Where nobody is known by an address, only what fails between the very same hosts counts as one.
+A router has an address for each network around it, so devices that stop the very same are told together. Where nobody is
+known by an address, only what fails between the very same hosts counts as one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _UNCLAIMED = frozenset(f"policy.{zone}" for zone in Zone)
 class Kind(Enum):
     """What the rows of a group have in common beside verdict and cause."""
 
-    DEVICE = "a device that is known by its address"
+    DEVICE = "devices that are known by their addresses, and stop the same"
     OWN = "rules or routes of the hosts at one end, which are all alike"
     WAY = "the ways, and who is to blame is not known"
     NAME = "the name that they ask for"
@@ -36,15 +37,14 @@ def unclaimed(check: CheckResult) -> bool:
 
 
 def together(rows: Iterable[CheckResult], names: Mapping[str, str]) -> Iterator[tuple[Kind, tuple[CheckResult, ...]]]:
-    """Groups of rows with their kind. `names` are those of known addresses: a device may have several."""
+    """Groups of rows with their kind. `names` are those of known addresses."""
     units: dict[tuple[Kind, Hashable, Hashable], list[CheckResult]] = {}
     for row in rows:
         kind, what = _place(row, names)
         units.setdefault((kind, what, (row.verdict, row.cause, bool(row.instead))), []).append(row)
     groups: dict[tuple[Kind, Hashable, Hashable], list[CheckResult]] = {}
     for (kind, what, outcome), members in units.items():
-        same = _reach(members) if kind is Kind.OWN else _ways(members) if kind is Kind.WAY else what
-        groups.setdefault((kind, same, outcome), []).extend(members)
+        groups.setdefault((kind, _footprint(kind, what, members), outcome), []).extend(members)
     for (kind, _, _), members in groups.items():
         yield kind, tuple(members)
 
@@ -79,11 +79,17 @@ def service(row: CheckResult) -> tuple[Hashable, ...]:
     return (row.matrix, row.target_role, row.service, *spoken, row.expect, row.need, row.severity, unclaimed(row))
 
 
-def _reach(members: Sequence[CheckResult]) -> Hashable:
-    """What the rules of one host stop, whichever hosts are at the other end."""
-    return frozenset((service(row), row.source_role, row.ports) for row in members)
-
-
-def _ways(members: Sequence[CheckResult]) -> Hashable:
-    """From where to where, and whether the source knows at least that it is the next machine."""
-    return frozenset((row.source, row.target, row.address, row.where is not None) for row in members)
+def _footprint(kind: Kind, what: Hashable, members: Sequence[CheckResult]) -> Hashable:
+    """What it does: whatever does the same is told with it."""
+    match kind:
+        case Kind.DEVICE:
+            side = members[0].where.side if members[0].where is not None else None
+            return side, frozenset((service(row), row.target, row.ports) for row in members)
+        case Kind.OWN:
+            # Whichever hosts are at the other end: none is its own client.
+            return frozenset((service(row), row.source_role, row.ports) for row in members)
+        case Kind.WAY:
+            # And whether the source knows at least that it is the next machine.
+            return frozenset((row.source, row.target, row.address, row.where is not None) for row in members)
+        case _:
+            return what

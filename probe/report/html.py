@@ -18,6 +18,7 @@ from probe.report import titles, unchecked, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
 from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
+from probe.report.sections import section_html
 from probe.report.text import count, listed, name, percent, shorten
 from probe.report.ways import ways
 from probe.resources import folder
@@ -93,7 +94,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked}
     environment.globals |= {"count": count, "listed": listed, "percent": percent, "lines": _lines}
-    environment.globals |= {"meanings": MEANINGS, "page": PAGE}
+    environment.globals |= {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
     return environment
 
 

@@ -45,6 +45,7 @@ def _told(finding: Finding) -> dict[str, object]:
         "meaning": MEANINGS[one.cause].sentence if one.cause else "",
         "more": section(one.verdict, one.cause),
         "where": finding.where,
+        "devices": [address for known in finding.devices.values() for address in known],
         "sources": sorted({row.source for row in members}),
         "targets": sorted({row.target for row in members}),
         "services": sorted({row.service for row in members}),

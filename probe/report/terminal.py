@@ -22,6 +22,7 @@ from probe.report.wording import (
     advice,
     expected,
     hosts,
+    places,
     population,
     seen,
     target,
@@ -107,7 +108,7 @@ class _Report(Page):
         yield from self.field("meaning", *self.meaning(finding.example))
         yield from self.field("severity", finding.severity or "")
         yield from self.field("expected", *cut(expected(finding), _MOST_SERVICES, _ALL))
-        yield from self.field("where", where(finding.where))
+        yield from self.field("where", places(finding))
         if finding.about_hosts:
             yield from self.field("who", hosts(finding))
         for sight in finding.sights[:_MOST_SIGHTS]:
@@ -137,7 +138,7 @@ class _Report(Page):
         if evidence and len(sight.members) > 1 and not finding.about_hosts:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
         yield from self.field("evidence", *cut(evidence, 6))
-        yield from self.field("where", where(sight.where) if finding.where is None else "")
+        yield from self.field("where", "" if places(finding) else where(sight.where))
         yield from self.field("instead", sentence(one.instead))
         yield from self.field("do", sentence(advice(sight.members)))
 

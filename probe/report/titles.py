@@ -13,9 +13,10 @@ from probe.report.text import count, folded, listed, name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from probe.model.result import Where
     from probe.report.findings import Finding
 
-_MOST_PORTS, _MOST_PARTIES, _MOST_HOSTS = 6, 4, 4
+_MOST_PORTS, _MOST_PARTIES, _MOST_HOSTS, _MOST_DEVICES = 6, 4, 4, 3
 _SILENT = frozenset({State.FILTERED, State.OPEN_FILTERED})
 
 
@@ -65,8 +66,9 @@ def _stopped(finding: Finding) -> str:
         case Cause.INTERCEPTED:
             return "something answers in the target's place:"
         case Cause.NETWORK if finding.kind is Kind.DEVICE:
-            behind = ", or a device behind it," if one.where is not None and one.where.side == "after" else ""
-            return f"{device(finding)}{behind} {_verb(finding)}"
+            several = len(finding.devices) > 1
+            behind = f", or {'devices behind them' if several else 'a device behind it'}," if _after(one.where) else ""
+            return f"{devices(finding)}{behind} {_verb(finding).removesuffix('s' if several else '')}"
         case Cause.NETWORK if one.where is not None:
             return "the next machine on the way does not answer:"
         case Cause.NETWORK:
@@ -75,11 +77,17 @@ def _stopped(finding: Finding) -> str:
             return f"{'blocked' if one.verdict is Verdict.BLOCKED else one.verdict}:"
 
 
-def device(finding: Finding) -> str:
-    """`fw-1 (10.0.0.1)`, or its address alone."""
-    place = finding.example.where
-    address = name(place.address if place is not None and place.address else "")
-    return address if finding.device in ("", address) else f"{name(finding.device)} ({address})"
+def _after(place: Where | None) -> bool:
+    return place is not None and place.side == "after"
+
+
+def devices(finding: Finding) -> str:
+    """`fw-1 (10.0.0.1, 10.0.1.1)`, or addresses alone."""
+    told = []
+    for called, addresses in finding.devices.items():
+        known = f" ({listed(map(name, addresses), _MOST_DEVICES)})" if addresses != (called,) else ""
+        told.append(f"{name(called)}{known}")
+    return listed(told, _MOST_DEVICES)
 
 
 def _verb(finding: Finding) -> str:

@@ -130,6 +130,17 @@ def where(place: Where | None) -> str:
     return f"at {device}{hop}"
 
 
+def places(finding: Finding) -> str:
+    """Where all of it happens: the place that its rows have in common, or the devices that are to blame."""
+    if finding.where is not None or not finding.devices:
+        return where(finding.where)
+    addresses = listed((name(address) for known in finding.devices.values() for address in known), 24)
+    one = finding.example.where
+    if one is not None and one.side == "after":
+        return f"after {addresses} (the last devices that it is known to have come to)"
+    return f"at {addresses}"
+
+
 def population(report: Report) -> str:
     """`11 hosts`, `11 hosts, 2 external`."""
     beyond = sum(host.external for host in report.hosts)

@@ -37,3 +37,9 @@ def test_the_data_files_are_in_the_wheel(name: str):
     assert folder.is_relative_to(Path(probe.__file__).parent)
     there = {path.name for path in (CHECKOUT / name).iterdir()}
     assert {path.name for path in folder.iterdir()} == there
+
+
+def test_so_is_the_page_that_reports_show_parts_of():
+    page = resources.folder("docs") / "verdicts.md"
+    assert page.is_relative_to(Path(probe.__file__).parent)
+    assert page.read_bytes() == (CHECKOUT / "docs" / "verdicts.md").read_bytes()

@@ -15,7 +15,7 @@ from probe.model.words import Cause, Expect, Need, Policy, State, Transport, Ver
 from probe.report import html, json, junit, terminal
 from probe.report.findings import Finding, Weight, findings, weight
 from probe.report.titles import title
-from probe.report.wording import expected
+from probe.report.wording import expected, places
 
 from . import example
 
@@ -92,12 +92,25 @@ class TestADeviceOnTheWay:
         back = rows(WEB, SERVICES, "search", **by_device("10.0.0.1", cause=Cause.RETURN_PATH))
         assert len(told(one, other, itself, back)) == 4
 
+    def test_of_which_each_network_knows_another_address_is_one_if_it_stops_the_same(self) -> None:
+        one = rows(ENGINES, SERVICES, "redis", "search", **by_device("10.0.0.1"))
+        other = rows(WEB, SERVICES, "redis", "search", **by_device("10.0.1.1", 1))
+        (finding,) = told(one, other)
+        assert title(finding) == (
+            "10.0.0.1, 10.0.1.1, or devices behind them, drop tcp 6379, 9200 "
+            "from engine (8 hosts), web (2 hosts) to services (3 hosts)"
+        )
+        assert places(finding) == "after 10.0.0.1, 10.0.1.1 (the last devices that it is known to have come to)"
+        assert (finding.where, len(finding.sights)) == (None, 1)
+        less = rows(WEB, SERVICES, "redis", **by_device("10.0.1.1", 1))
+        assert len(told(one, less)) == 2
+
     def test_that_the_inventory_knows_is_called_by_its_name_and_has_several_addresses(self) -> None:
         hosts = (HostResult(name="fw", addresses=("10.0.0.1", "10.0.1.1")),)
         one = rows(ENGINES, SERVICES, "redis", **by_device("10.0.0.1", side="at"))
         other = rows(WEB, SERVICES, "redis", **by_device("10.0.1.1", side="at"))
         assert titles(one, other, hosts=hosts) == [
-            "fw (10.0.0.1) drops tcp 6379 from engine (8 hosts), web (2 hosts) to services (3 hosts)"
+            "fw (10.0.0.1, 10.0.1.1) drops tcp 6379 from engine (8 hosts), web (2 hosts) to services (3 hosts)"
         ]
 
     @pytest.mark.parametrize(

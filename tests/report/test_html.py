@@ -136,6 +136,16 @@ def test_what_cannot_be_checked_is_bounded(rich: Report) -> None:
     assert "300 more: the JSON report has each." in found.text
 
 
+def test_each_cause_leads_to_what_the_page_of_verdicts_says_of_it(rich: Report) -> None:
+    found = page(rich)
+    causes = {check.cause for check in rich.checks if check.cause}
+    assert {link["href"] for link in found.all("a") if (link["href"] or "").startswith("#cause-")} >= {
+        f"#cause-{cause}" for cause in causes
+    }
+    assert "The path trace says how far it came." in found.text
+    assert not any((article.get("id") or "").endswith("-mtu") for article in found.all("article"))
+
+
 def test_severity_and_what_stands_in_are_shown(rich: Report) -> None:
     text = page(rich).text
     assert "ctrl-1 to redis-1 severity critical" in text
