@@ -1,7 +1,7 @@
 """Which rows have one cause: what one device does to many services, ports and hosts is told once.
 
-A router has an address for each network around it, so devices that stop the very same are told together. Where nobody is
-known by an address, only what fails between the very same hosts counts as one.
+A router has an address for each network around it, so devices that stop the very same are told together. Where nobody
+is known by an address, only what fails between the very same hosts counts as one.
 """
 
 from __future__ import annotations
