@@ -32,7 +32,10 @@ def render(report: Report) -> bytes:
     Of several outcomes the worst counts.
     """
     suites: defaultdict[str, list[ET.Element]] = defaultdict(list)
-    shared = {id(row): _one_of(one) for one in findings(report) if len(one.members) > 1 for row in one.members}
+    shared: dict[int, str] = {}
+    for finding in findings(report):
+        if len(finding.members) > 1:
+            shared |= dict.fromkeys(map(id, finding.members), _one_of(finding))
     for rows in _planned(report.checks):
         suites[rows[0].matrix].append(_case(rows, shared))
     for named, gaps in _alike(report.not_checkable).items():
