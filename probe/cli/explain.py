@@ -122,10 +122,12 @@ def _nothing(question: Question) -> Iterator[str]:
     known = list(question.between())
     if known:
         yield f"  what the plan checks from {name(way.source)} to {name(way.target)}:"
+    several = len({check.address for check in known}) > 1
     for check in known[:_MOST_KNOWN]:
         verb = "must be reachable" if check.expect is Expect.REACH else "must not be reachable"
         rule = f"{name(check.matrix)} {name(check.rule)}"
-        yield f"    {check.transport} {name(str(check.ports), 40)}  {verb}: {name(check.service)} ({rule})"
+        at = f" at {name(check.address)}" if several else ""
+        yield f"    {check.transport} {name(str(check.ports), 40)}{at}  {verb}: {name(check.service)} ({rule})"
     if len(known) > _MOST_KNOWN:
         yield f"    … and {len(known) - _MOST_KNOWN:,} more: portcheck plan shows all"
     if question.unchecked:

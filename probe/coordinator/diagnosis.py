@@ -261,6 +261,7 @@ class Diagnosis:
                     address=address,
                     port=port,
                     source_addresses=self._source_addresses(suspect),
+                    translated=suspect.errand.view.translated,
                 )
                 self.accounts += [
                     Account(

@@ -36,16 +36,22 @@ def of_one_way(
     address: str,
     port: int,
     source_addresses: Collection[str],
+    translated: bool = False,
 ) -> tuple[Packets | None, Packets | None]:
     """Of what both ends saw, what belongs to the attempts of this source on this port of the address that it dialled.
-    Other clients of the same port are none of ours. None: nobody looked there.
+    Other clients of the same port are none of ours, nor are its attempts at another address. `translated`: the target
+    does not carry the one that is dialled. None: nobody looked there.
     """
     here = _with_peers(source, transport, {(address, port)}) if source is not None else None
     if target is None:
         return here, None
     sequences = {sight.seq for sight in here.sights if sight.opens} if here and transport is Transport.TCP else set()
     came = (sight for sight in target.sights if sight.opens and not sight.out and sight.target_port == port)
-    ours = (sight for sight in came if sight.source in source_addresses or sight.seq in sequences)
+    ours = (
+        sight
+        for sight in came
+        if sight.seq in sequences or (sight.source in source_addresses and (translated or sight.target == address))
+    )
     return here, _with_peers(target, transport, {(sight.source, sight.source_port) for sight in ours})
 
 

@@ -133,7 +133,9 @@ def _key(here: Sequence[Sight], there: Sequence[Sight]) -> _Key:
 
     def key(sight: Sight) -> tuple[Any, ...]:
         tcp = sight.transport is Transport.TCP
-        which = (sight.seq,) if tcp and by_sequence else (sight.source_port, sight.target_port)
+        # A refusal has no sequence number of its own: all of them would look alike.
+        numbers = (sight.seq, sight.ack if "R" in sight.flags else 0)
+        which = numbers if tcp and by_sequence else (sight.source_port, sight.target_port)
         return (sight.icmp, sight.sender, sight.flags, sight.size, *which)
 
     return key

@@ -87,7 +87,7 @@ MEANINGS = {
     ),
     Cause.DNS: Meaning(
         "the name has no address there, or leads elsewhere",
-        "The name of the target has no address on this source.",
+        "The name of the target has no address on this source, or another machine's.",
     ),
     Cause.LISTENING: Meaning(
         "a service answers",

@@ -234,8 +234,7 @@ class _Chapter(Page):
             yield f"    {marked}"
         place = self.row.where
         if place is not None and place.address != self.row.address:
-            verb = "It is" if place.side == "at" and place.hop != 0 else "It stops"
-            yield from self.wrapped(f"{verb} {wording.where(place)}.", "    ")
+            yield from self.wrapped(f"It stops {wording.where(place)}.", "    ")
         for remark in remarks(self.row, account):
             yield from self.wrapped(remark, "    ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.cli.exitcodes import Exit, exit_for
+from probe.coordinator.names import Names
 from probe.coordinator.pieces import Piece
 from probe.coordinator.receipts import Ledger
 from probe.coordinator.results import Results
@@ -13,7 +14,7 @@ from probe.model.inventory import Host
 from probe.model.observation import Failure, Observation, PortUse, Proof, TargetView
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult, Report, RunInfo, summarise
-from probe.model.words import Expect, Listen, Phase, Policy, Protocol, State, Transport, Verdict
+from probe.model.words import Expect, Listen, Phase, Policy, Protocol, State, Transport, Verdict, Zone
 
 HELD = TargetView(use=PortUse.OUTGOING, by="curl (pid 7)")
 STAND_IN = TargetView(use=PortUse.STAND_IN)
@@ -45,6 +46,7 @@ def rows(*pieces: tuple[str, TargetView, Observation | None], listen: Listen = L
         hosts={"w1": Host(name="w1", addresses=("10.0.0.1",)), "d1": Host(name="d1", addresses=("10.0.0.2",))},
         numbers={"w1": 1, "d1": 2},
         ledger=Ledger(),
+        names=Names({}, lambda _: Zone.INSIDE),
         problem=lambda _: None,
         agentless=lambda _: False,
         interrupted=False,

@@ -124,6 +124,18 @@ class TestAttempts:
         told = exchange(Account(id="x", address=B, port=PORT, source=seen(*here), target=None))
         assert [(attempt.port, len(attempt.passages)) for attempt in told.attempts] == [(1, 2), (2, 2)]
 
+    def test_refusals_of_several_attempts_are_not_mixed_up(self) -> None:
+        """Each has the sequence number 0 and answers another SYN; the second was lost."""
+        asks = [sight(at, "S", out=True, port=at, seq=at) for at in (1, 2)]
+        came = [sight(at + 0.1, "S", out=False, port=at, seq=at) for at in (1, 2)]
+        refused = [sight(at + 0.2, "RA", out=True, back=True, port=at, seq=0, ack=at + 1) for at in (1, 2)]
+        back = sight(2.3, "RA", out=False, back=True, port=1, seq=0, ack=2)
+        told = exchange(Account(id="x", address=B, port=PORT, source=seen(*asks, back), target=seen(*came, *refused)))
+        assert {attempt.port: attempt.passages[-1].fate for attempt in told.attempts} == {
+            1: Fate.ARRIVED,
+            2: Fate.LOST,
+        }
+
     def test_retransmissions_are_counted(self) -> None:
         told = exchange(
             Account(
@@ -163,9 +175,18 @@ class TestClocks:
 class TestOfOneWay:
     """What both ends saw holds more than the way in question."""
 
-    def kept(self, end: str, *sights: Sight, asked: Packets | None = None, transport: Transport = TCP) -> list[Sight]:
+    def kept(
+        self,
+        end: str,
+        *sights: Sight,
+        asked: Packets | None = None,
+        transport: Transport = TCP,
+        translated: bool = False,
+    ) -> list[Sight]:
         source, target = (seen(*sights), None) if end == "source" else (asked, seen(*sights))
-        found = of_one_way(source, target, transport=transport, address=B, port=PORT, source_addresses={A})
+        found = of_one_way(
+            source, target, transport=transport, address=B, port=PORT, source_addresses={A}, translated=translated
+        )
         packets = found[0] if end == "source" else found[1]
         assert packets is not None
         return list(packets.sights)
@@ -181,6 +202,18 @@ class TestOfOneWay:
             sight(1, "SA", out=True, back=True, source="10.0.0.7"),
         ]
         assert self.kept("target", *ours, *other) == ours
+
+    def test_at_the_target_attempts_at_another_of_its_addresses_are_none_of_ours(self) -> None:
+        ours = [sight(0, "S", out=False), sight(1, "SA", out=True, back=True)]
+        other = [
+            sight(0, "S", out=False, target="10.0.1.2", port=41000, seq=900),
+            sight(1, "SA", out=True, back=True, target="10.0.1.2", port=41000),
+        ]
+        asked = seen(sight(0, "S", out=True), sight(0, "S", out=True, target="10.0.1.2", port=41000, seq=900))
+        assert self.kept("target", *ours, *other, asked=asked) == ours
+        assert self.kept("target", *ours, *other) == ours
+        assert self.kept("target", *other, asked=asked) == []
+        assert self.kept("target", *other, translated=True) == other
 
     def test_at_the_target_the_sequence_number_tells_a_translated_source(self) -> None:
         came = [
