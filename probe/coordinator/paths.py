@@ -37,6 +37,10 @@ class Place(NamedTuple):
     address: str
     port: int
 
+    @property
+    def ipv6(self) -> bool:
+        return ":" in self.address
+
 
 class Failed(NamedTuple):
     """A way that a path can place. `kind`: how it failed; only what failed alike shares a path, and nothing that is not
@@ -50,8 +54,8 @@ class Failed(NamedTuple):
 
     @property
     def service(self) -> Hashable:
-        """What one rule of a firewall may well be about."""
-        return self.place.transport, self.errand.check.ports.ranges
+        """What one rule of a firewall may well be about, at addresses that one route may lead to."""
+        return self.place.transport, self.place.ipv6, self.errand.check.ports.ranges
 
 
 class Paths:
@@ -109,10 +113,10 @@ class Paths:
 
 def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Place, Path]:
     """Each one's own path; for a service at other addresses the one that several of its paths agree on; and one for all
-    services if each has one, and these agree. Pure.
+    services if each has one, and these agree. IPv4 and IPv6 go ways of their own. Pure.
     """
     found = {one.place: known[one.place] for one in failed if one.place in known}
-    for level in (lambda one: one.service, lambda _: None):
+    for level in (lambda one: one.service, lambda one: one.place.ipv6):
         groups: dict[Hashable, list[Failed]] = {}
         for one in failed:
             groups.setdefault((one.kind, level(one)), []).append(one)

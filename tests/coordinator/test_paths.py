@@ -43,6 +43,13 @@ def test_services_share_once_each_has_a_path_and_all_agree() -> None:
     assert told(ways, FIRST, SECOND) == ["10.0.1.1", "10.0.2.1", None, None]
 
 
+def test_ipv6_shares_no_path_of_ipv4() -> None:
+    ways = [failed("10.0.0.1", 80), failed("10.0.0.2", 80), failed("fd00::1", 80), failed("fd00::2", 80)]
+    assert told(ways, FIRST, AGAIN) == ["10.0.1.1", "10.0.1.1", None, None]
+    services = [*ways, failed("10.0.0.1", 81), failed("fd00::1", 81)]
+    assert told(services, FIRST, AGAIN, None, None, FIRST)[2:] == [None, None, "10.0.1.1", None]
+
+
 def test_a_service_that_nobody_followed_shares_with_no_other() -> None:
     ways = [failed("a", 80), failed("b", 80), failed("a", 81)]
     assert told(ways, FIRST, AGAIN) == ["10.0.1.1", "10.0.1.1", None]

@@ -5,6 +5,7 @@ seconds, so all of it is explained at once.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -77,7 +78,7 @@ class Told:
 
     def __init__(self, folder: Path, code: int, text: str) -> None:
         self.code, self.text = code, text
-        (self.check,) = json.loads((folder / "out.json").read_text())["checks"]
+        self.check, *self.others = json.loads((folder / "out.json").read_text())["checks"]
         self.captures = {end: rdpcap(str(folder / f"{end}.pcap")) for end in ("source", "target")}
 
     @property
@@ -124,6 +125,7 @@ def told(portcheck: Portcheck) -> Iterator[Mapping[str, Told]]:
             "lost": ("5004/udp", hosts[4]),
             "forged": ("5005", hosts[4]),
             "kept": ("5006", hosts[4]),
+            "both": ("5000", inventory(lab, pair(), (4, 6), {})),
             "blind": ("5001", hosts[4].replace(exec_b1, f"{exec_b1} {WITHOUT_RAW}")),
         }
         # Now and then all flows of a trace happen to take the same of two ways.
@@ -148,6 +150,18 @@ def test_a_way_that_works_is_shown_too(told: Mapping[str, Told]) -> None:
         first = one.captures[end][0]
         assert (first.pkttype, first["TCP"].dport, str(first["TCP"].flags)) == (out, 5000, "S")
         assert len(one.captures[end]) == len(one.check["packets"][end])
+
+
+def test_each_address_of_a_target_has_its_own_packets(told: Mapping[str, Told]) -> None:
+    one = told["both"]
+    (other,) = one.others
+    for check, address in ((one.check, "10.77.3.2"), (other, "fd77:3::2")):
+        assert check["address"] == address
+        for end in ("source", "target"):
+            packets = check["packets"][end]
+            assert packets
+            assert all(address in (packet["source"], packet["target"]) for packet in packets)
+    assert "✗" not in one.text
 
 
 def test_dropped_on_the_way_of_a_range_over_ipv6(told: Mapping[str, Told]) -> None:
@@ -181,8 +195,8 @@ def test_the_targets_own_firewall(told: Mapping[str, Told]) -> None:
 def test_an_answer_that_is_lost(told: Mapping[str, Told]) -> None:
     one = told["lost"]
     assert one.outcome == ("blocked", "return-path")
-    assert one.packets[0].startswith("datagram, 56 bytes, TTL 64 ──→ datagram, 56 bytes, TTL 63")
-    assert one.packets[1] == "did not arrive ✗── datagram, 56 bytes, TTL 64"
+    assert re.match(r"datagram, (\d+) bytes, TTL 64 ──→ datagram, \1 bytes, TTL 63", one.packets[0])
+    assert re.fullmatch(r"did not arrive ✗── datagram, \d+ bytes, TTL 64", one.packets[1])
     assert "and back: b1 ─ ✗ ─ a1" in one.text
 
 
