@@ -116,10 +116,10 @@ def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Plac
     services if each has one, and these agree. IPv4 and IPv6 go ways of their own. Pure.
     """
     found = {one.place: known[one.place] for one in failed if one.place in known}
-    for level in (lambda one: one.service, lambda one: one.place.ipv6):
+    for by_service in (True, False):
         groups: dict[Hashable, list[Failed]] = {}
         for one in failed:
-            groups.setdefault((one.kind, level(one)), []).append(one)
+            groups.setdefault((one.kind, one.service if by_service else one.place.ipv6), []).append(one)
         for members in groups.values():
             own = [known[one.place] for one in members if one.place in known]
             followed = {one.service for one in members if one.place in found}
