@@ -291,8 +291,7 @@ class Diagnosis:
                 continue
             suspect = suspects[task]
             place = Place(suspect.errand.check.transport, suspect.piece.address, port)
-            # Devices have an address of each family: what they are called by one says nothing of the other.
-            kind = (outcome.seen.failure, met.arrived, ":" in suspect.piece.address)
+            kind = (outcome.seen.failure, met.arrived)
             failed[task, port] = Failed(place, kind, met.left is True, suspect.errand)
         found = await self.paths.of(source, failed.values(), closely=self._closely)
         return {way: found[one.place] for way, one in failed.items() if one.place in found}

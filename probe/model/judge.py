@@ -69,7 +69,7 @@ def judge(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.MISMATCH, cause=Cause.PORT_TAKEN)
         if situation.view.use is PortUse.UNKNOWN and not situation.agentless:
             return _unknown(situation.target_problem or Cause.NO_AGENT)
-    if situation.astray:
+    if situation.astray and situation.seen is not None:
         return Judgement(verdict=Verdict.MISMATCH, cause=Cause.DNS)
     return _unmeasured(situation) or (
         _stand_in(situation) if situation.view.use is PortUse.STAND_IN else _service(situation)

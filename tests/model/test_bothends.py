@@ -215,8 +215,15 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
 @given(given_=situations(), ends=ways, path=paths)
 def test_what_the_ends_saw_never_makes_a_pass(situation: Any, given_: dict[str, Any], ends: Ends, path: Any) -> None:
     found, before = judge(case(situation, path, **given_, ends=ends)), judge(case(situation, **given_))
-    assert (found.verdict is Verdict.PASS) == (before.verdict is Verdict.PASS)
-    if before.verdict is not found.verdict:
+    assert found.verdict is not Verdict.PASS or before.verdict is Verdict.PASS
+    if found.cause is Cause.INTERCEPTED and before != found:
+        # Somebody answered, and it was not the target: nothing came to it.
+        assert given_["seen"].state is State.OPEN
+        assert ends.arrived is False
+    elif before.verdict in (Verdict.PASS, Verdict.MISMATCH) and before != found:
+        assert found.verdict is Verdict.BLOCKED or found.cause is Cause.CONFLICTING_EVIDENCE
+        assert (ends.arrived and ends.answered is not Answer.ACCEPT) or ends.data_lost
+    elif before.verdict is not found.verdict:
         # They tell a firewall from a service that is not there or not asked, and an overload from a firewall.
         assert before.verdict in (Verdict.BLOCKED, Verdict.DOWN, Verdict.INCONCLUSIVE)
         assert found.verdict in (Verdict.BLOCKED, Verdict.DOWN, Verdict.INCONCLUSIVE)
