@@ -25,13 +25,13 @@ class Ration:
 
     def __init__(self) -> None:
         self._sockets = asyncio.Semaphore(_SOCKETS)
-        # By distance, when the ration will be whole again.
-        self._whole: dict[int, float] = {}
+        # By distance and family (ICMP and ICMPv6 are rationed apart), when the ration will be whole again.
+        self._whole: dict[tuple[int, bool], float] = {}
 
     @contextlib.asynccontextmanager
-    async def gate(self, ttl: int) -> AsyncIterator[None]:
-        now = asyncio.get_running_loop().time()
-        whole = self._whole[ttl] = max(self._whole.get(ttl, now), now) + _EVERY
+    async def gate(self, ttl: int, *, ipv6: bool) -> AsyncIterator[None]:
+        now, place = asyncio.get_running_loop().time(), (ttl, ipv6)
+        whole = self._whole[place] = max(self._whole.get(place, now), now) + _EVERY
         await asyncio.sleep(max(whole - now - _BURST * _EVERY, 0))
         async with self._sockets:
             yield

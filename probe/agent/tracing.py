@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ async def rationed(aim: Aim, address: str, port: int, number: int, bind: str, ra
         timeout=_HOP,
         tries=1,
         flows=0,
-        gate=ration.gate,
+        gate=functools.partial(ration.gate, ipv6=":" in address),
     )
 
 

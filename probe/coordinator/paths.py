@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from probe.wire.messages import Aim, Followed, Walk
 
 _HOP = 0.5  # seconds that a device on the way gets to answer
-_MOST = 12  # ways that one source follows by order
+_MOST = 24  # ways that one source follows by order
 _DEADLINE = 100.0
 _TRIES, _FLOWS = 3, 6  # of a way that is looked at closely
 

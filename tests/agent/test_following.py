@@ -49,7 +49,7 @@ async def test_each_distance_has_a_ration() -> None:
     came: list[int] = []
 
     async def ask(ttl: int) -> None:
-        async with ration.gate(ttl):
+        async with ration.gate(ttl, ipv6=False):
             came.append(ttl)
 
     asking = [asyncio.create_task(ask(ttl)) for _ in range(8) for ttl in (1, 2)]
