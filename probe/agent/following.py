@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from probe.agent.ration import Ration
 from probe.agent.tracing import rationed
 from probe.model.observation import Failure
 from probe.wire.messages import Followed
@@ -14,14 +13,16 @@ from probe.wire.messages import Followed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from probe.agent.ration import Ration
     from probe.probes.attempt import Attempt
     from probe.wire.messages import Walk
 
+_AT_ONCE = 2  # that wait for nothing
 _SILENT = frozenset({Failure.TIMEOUT, Failure.KERNEL_TIMEOUT})
 
 
 def chosen(attempts: Iterable[Attempt], most: int) -> list[Attempt]:
-    """So many of those that failed, of different ports and different addresses: what is silent, and as far as nothing
+    """So many of those that failed, of different ports and different addresses: what is silent, and as far as nobody
     has to wait for it, what was refused.
     """
     silent: list[Attempt] = []
@@ -34,7 +35,7 @@ def chosen(attempts: Iterable[Attempt], most: int) -> list[Attempt]:
         elif attempt.seen.failure is Failure.REFUSED:
             refused.append(attempt)
     found = _varied(silent, most)
-    return found + _varied(refused, min(most, Ration.burst) - len(found))
+    return found + _varied(refused, min(most, _AT_ONCE) - len(found))
 
 
 def _varied(waiting: list[Attempt], most: int) -> list[Attempt]:
@@ -55,7 +56,7 @@ async def follow(attempts: Iterable[Attempt], order: Walk, ration: Ration) -> li
     """The path of each, as far as it came."""
 
     async def path(one: Attempt) -> Followed:
-        found = await rationed(one.aim, one.address, one.port, order.number, order.bind, ration)
+        found = await rationed(one.aim, one.address, one.port, order.number, order.bind, ration, sparing=True)
         return Followed(task=one.aim.task, address=one.address, port=one.port, path=found)
 
     async with asyncio.TaskGroup() as group:

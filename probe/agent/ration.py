@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_BURST, _EVERY = 5, 1.05
+_BURST, _EVERY = 5, 1.05  # attempts, seconds
 _SOCKETS = 64  # that the attempts hold at once
 
 
 class Ration:
     """`gate` is entered when one more attempt at this distance may be made."""
-
-    burst = _BURST
 
     def __init__(self) -> None:
         self._sockets = asyncio.Semaphore(_SOCKETS)
@@ -29,9 +27,10 @@ class Ration:
         self._whole: dict[tuple[int, bool], float] = {}
 
     @contextlib.asynccontextmanager
-    async def gate(self, ttl: int, *, ipv6: bool) -> AsyncIterator[None]:
+    async def gate(self, ttl: int, *, ipv6: bool, sparing: bool = False) -> AsyncIterator[None]:
+        """`sparing`: half of the ration is left to others, who may be about to be told why they failed."""
         now, place = asyncio.get_running_loop().time(), (ttl, ipv6)
-        whole = self._whole[place] = max(self._whole.get(place, now), now) + _EVERY
-        await asyncio.sleep(max(whole - now - _BURST * _EVERY, 0))
+        whole = self._whole[place] = max(self._whole.get(place, now), now) + _EVERY * (1 + sparing)
+        await asyncio.sleep(max(whole - now - (_BURST - sparing) * _EVERY, 0))
         async with self._sockets:
             yield

@@ -40,6 +40,7 @@ _NEAR, _NEAR_MS, _LEAST_WINDOW = 64.0, 2.0, 16.0
 _SHRINK_EVERY = 0.25
 _GROWTH = 1 / 8
 _BELT = 5.0
+_SILENT = (Failure.TIMEOUT, Failure.KERNEL_TIMEOUT)
 
 
 class Round:
@@ -163,7 +164,7 @@ class Round:
         now = time.monotonic()
         took = now - self._in_flight.pop(attempt)
         attempt.elapsed_ms += took * 1000
-        attempt.seen = seen
+        attempt.seen = _telling(attempt.seen, seen)
         if rtt is not None:
             self._learn(attempt, rtt)
         if attempt in self._aside:
@@ -185,3 +186,10 @@ class Round:
             attempt.rtt_ms = rtt
         self._prompt = max(self._prompt, _ROUND_TRIPS * rtt / 1000)
         self._widest = min(max(self._widest, _NEAR * rtt / _NEAR_MS), self._bound)
+
+
+def _telling(before: Observation | None, now: Observation) -> Observation:
+    """Devices ration their errors: silence later does not unsay what one said before."""
+    if before is not None and before.icmp is not None and now.icmp is None and now.failure in _SILENT:
+        return before
+    return now

@@ -53,7 +53,9 @@ async def paths(order: Order, ration: Ration) -> dict[int, Path]:
     return {task: path for task, path in found.items() if path is not None}
 
 
-async def rationed(aim: Aim, address: str, port: int, number: int, bind: str, ration: Ration) -> Path:
+async def rationed(
+    aim: Aim, address: str, port: int, number: int, bind: str, ration: Ration, *, sparing: bool = False
+) -> Path:
     """One attempt at each distance, when it may be made."""
     return await trace(
         address,
@@ -65,7 +67,7 @@ async def rationed(aim: Aim, address: str, port: int, number: int, bind: str, ra
         timeout=_HOP,
         tries=1,
         flows=0,
-        gate=functools.partial(ration.gate, ipv6=":" in address),
+        gate=functools.partial(ration.gate, ipv6=":" in address, sparing=sparing),
     )
 
 

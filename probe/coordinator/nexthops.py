@@ -16,7 +16,8 @@ import msgspec
 from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.suspects import evenly
 from probe.model.observation import PortUse, Proof
-from probe.model.words import Expect
+from probe.model.path import Path
+from probe.model.words import Expect, Transport
 from probe.wire.messages import Trace, Traced
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from probe.coordinator.agents import Agents
     from probe.coordinator.pieces import Errand, Piece
-    from probe.model.path import Path
-    from probe.model.words import Transport
     from probe.wire.messages import Aim, Results, Walk
 
 # So many connections from fresh ports all pass by the good ones of two next hops once in 60,000 times.
@@ -33,7 +32,7 @@ _FLOWS = 16
 _FOLLOWED, _TRIES, _HOP = 4, 3, 0.5
 _MOST, _LATE = 24, 3  # paths that one source follows, and those of one pair that passed late
 _WALK, _TRACE = 30.0, 100.0
-_Pair = tuple[str, str, "Transport"]
+_Pair = tuple[str, str, Transport]
 """Target, the address that was dialled, transport."""
 _Way = tuple["Errand", "Piece"]
 
@@ -118,8 +117,10 @@ class NextHops:
         paths: dict[_Pair, dict[int, Path]] = {}
         for number, path in traced.paths.items():
             if number < len(chosen):
-                pair, _, piece = chosen[number]
-                paths.setdefault(pair, {})[id(piece)] = path
+                pair, errand, piece = chosen[number]
+                # A stateful limit lets datagrams pass for good once it has let one: then the devices must tell.
+                proven = errand.check.transport is Transport.TCP or path.forked
+                paths.setdefault(pair, {})[id(piece)] = path if proven else Path()
         for pair, own in paths.items():
             _tell(pairs[pair], own)
 

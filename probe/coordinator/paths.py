@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from probe.wire.messages import Aim, Followed, Walk
 
 _HOP = 0.5  # seconds that a device on the way gets to answer
-_MOST = 24  # ways that one source follows by order
+_MOST = 40  # ways that one source follows by order
 _DEADLINE = 100.0
 _TRIES, _FLOWS = 3, 6  # of a way that is looked at closely
 
@@ -112,21 +112,34 @@ class Paths:
 
 
 def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Place, Path]:
-    """Each one's own path; for a service at other addresses the one that several of its paths agree on; and one for all
-    services if each has one, and these agree. IPv4 and IPv6 go ways of their own. Pure.
+    """Each one's own path; for a service at one address the one that its paths agree on, at other addresses if several
+    do; and one for all services if each has one, and these agree. IPv4 and IPv6 go ways of their own. Pure.
     """
     found = {one.place: known[one.place] for one in failed if one.place in known}
-    for by_service in (True, False):
+    for level, least in ((_at_one_address, 1), (_of_one_service, 2), (_of_one_family, 2)):
         groups: dict[Hashable, list[Failed]] = {}
         for one in failed:
-            groups.setdefault((one.kind, one.service if by_service else one.place.ipv6), []).append(one)
+            groups.setdefault((one.kind, level(one)), []).append(one)
         for members in groups.values():
             own = [known[one.place] for one in members if one.place in known]
+            agree = len(own) >= least and len({_end(path) for path in own}) == 1
             followed = {one.service for one in members if one.place in found}
-            if len({_end(path) for path in own}) == 1 < len(own) and followed == {one.service for one in members}:
+            if agree and followed == {one.service for one in members}:
                 one_for_all = max(own, key=lambda path: len(path.hops))
                 found |= {one.place: one_for_all for one in members if one.shares}
     return found
+
+
+def _at_one_address(one: Failed) -> Hashable:
+    return one.service, one.place.address
+
+
+def _of_one_service(one: Failed) -> Hashable:
+    return one.service
+
+
+def _of_one_family(one: Failed) -> Hashable:
+    return one.place.ipv6
 
 
 def in_doubt(failed: Iterable[Failed], known: Mapping[Place, Path]) -> list[Failed]:

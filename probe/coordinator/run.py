@@ -50,7 +50,7 @@ _WALKING, _WALKING_PACE = 300.0, 50.0
 # guests; the rest is for whatever else a process needs.
 _STAND_INS, _CONNECTIONS = 0.5, 0.2
 _WINDOW, _MOST, _PER_TARGET = 1024, 4096, 1024
-_FOLLOWED = 9  # ways that fail at first, each source, in the time that silence takes to be believed
+_FOLLOWED = 4  # ways that fail at first, each source, in the time that silence takes to be believed
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

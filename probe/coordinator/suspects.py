@@ -164,10 +164,14 @@ def says_more(outcome: Outcome, known: Outcome, piece: Piece) -> bool:
 def _pieces(piece: Piece, groups: Mapping[tuple[Found, Outcome | None], PortSet], rest: PortSet) -> list[Piece]:
     made = []
     for (found, outcome), ports in groups.items():
-        everything = ports | rest if len(groups) == 1 and outcome is None else ports
         seen = outcome.seen if outcome is not None else piece.seen
-        made.append(msgspec.structs.replace(piece, ports=everything, seen=seen, ends=found.ends, path=found.path))
-        rest -= everything
-    if rest:
+        made.append(msgspec.structs.replace(piece, ports=ports, seen=seen, ends=found.ends, path=found.path))
+    if not rest:
+        return made
+    ends, paths = {one.ends for one in made}, {one.path for one in made}
+    if len(ends) == 1 and (piece.doubtful or all(outcome is None for _, outcome in groups)):
+        path = next(iter(paths)) if len(paths) == 1 else None
+        made.append(msgspec.structs.replace(piece, ports=rest, ends=next(iter(ends)), path=path))
+    else:
         made.append(msgspec.structs.replace(piece, ports=rest))
     return made

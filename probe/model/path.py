@@ -98,6 +98,20 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.reached and all(way.reached for way in self.ways)
 
     @property
+    def forked(self) -> bool:
+        """Whether the flows that did not reach the target came by a device that none of the others did, which came by
+        another at its place.
+        """
+        reached = [way.addresses for way in self.ways if way.reached]
+        lost = [way.addresses for way in self.ways if not way.reached]
+        for place in range(max(map(len, lost), default=0)):
+            bad = {way[place] if place < len(way) else "" for way in lost}
+            good = {way[place] if place < len(way) else "" for way in reached}
+            if bad and good and "" not in bad | good and bad.isdisjoint(good):
+                return True
+        return False
+
+    @property
     def several(self) -> bool:
         """Whether packets take several ways: some place has more than one device."""
         return any(len(hop.addresses) > 1 for hop in self.hops)

@@ -18,8 +18,8 @@ AGAIN = Path(hops=(Hop(1, ("10.0.1.1",), 0.3), Hop(2)))
 SECOND = Path(hops=(Hop(1, ("10.0.1.1",)), Hop(2, ("10.0.2.1",)), Hop(3)))
 
 
-def failed(address: str, port: int, *, kind: Hashable = "silent", shares: bool = True) -> Failed:
-    return Failed(Place(Transport.TCP, address, port), kind, shares, errand(str(port), str(port)))
+def failed(address: str, port: int, *, kind: Hashable = "silent", shares: bool = True, ports: str = "") -> Failed:
+    return Failed(Place(Transport.TCP, address, port), kind, shares, errand(str(port), ports or str(port)))
 
 
 def told(ways: list[Failed], *known: Path | None) -> list[str | None]:
@@ -70,3 +70,9 @@ def test_a_path_that_ends_nearer_than_its_neighbour_s_is_followed_again() -> Non
     known = dict(zip((way.place for way in ways), (FIRST, SECOND, FIRST), strict=True))
     assert in_doubt(ways, known) == ways[:1]
     assert in_doubt(ways, {ways[0].place: FIRST}) == []
+
+
+def test_one_path_is_enough_for_a_range_at_one_address() -> None:
+    ways = [failed("a", port, ports="80-90") for port in (80, 85, 90)]
+    assert told(ways, FIRST) == ["10.0.1.1"] * 3
+    assert told(ways, FIRST, SECOND) == ["10.0.1.1", "10.0.2.1", None]
