@@ -136,9 +136,12 @@ def _some(ways: list[_Way]) -> list[_Way]:
 
 
 def _tell(ways: Iterable[_Way], own: Mapping[int, Path]) -> None:
-    """`own`: the paths of those that were followed. The others share a bad next hop that these agree on."""
+    """`own`: the paths of those that were followed. The others share a bad next hop if all of one's flows got through
+    for none of these: else it is a matter of the port.
+    """
     bad = [path for path in own.values() if path.by_flow.bad_hop]
-    of_all = max(bad, key=lambda path: len(path.hops)) if len(bad) == len(own) else None
+    free = any(path.by_flow.through and not path.by_flow.lost for path in own.values())
+    of_all = max(bad, key=lambda path: len(path.hops)) if bad and not free else None
     for errand, piece in ways:
         path = own.get(id(piece))
         path = path if path is not None and path.by_flow.bad_hop else of_all
