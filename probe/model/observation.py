@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from probe.model.tls import TlsFacts
 from probe.model.words import State
 
 
@@ -35,6 +36,7 @@ class Failure(StrEnum):
     RESET = "reset"
     CLOSED = "closed-by-peer"
     BAD_ANSWER = "bad-answer"
+    UNHEALTHY = "unhealthy"  # the right protocol, and in it that all is not well, or not what is to be said
     NOT_RESOLVED = "not-resolved"
     SELF_CONNECT = "self-connect"
     RESOURCES = "resources"
@@ -64,8 +66,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What one attempt saw, and after how many attempts this was the answer.
 
     `seen_from` is the source's address as the stand-in saw it, `answered_by` the address the stand-in was reached on:
-    beside the ones that were dialled they show translation on the way. `rtt_ms` is the kernel's own figure, not the
-    loop's.
+    beside the ones that were dialled they show translation on the way. `tls` is there if a handshake told something.
     """
 
     state: State
@@ -78,6 +79,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     answered_by: str = ""
     status: int | None = None
     text: str = ""
+    tls: TlsFacts | None = None
     attempts: int = 1
 
 

@@ -1,0 +1,35 @@
+"""TLS: what an attempt is given to shake hands with, and what it saw."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.model.secret import Secret
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+"""The oldest first: https://www.rfc-editor.org/rfc/rfc8446, and those that it replaced."""
+
+
+class TlsTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How to shake hands. Travels in an order.
+
+    `server_name` is sent in the handshake (SNI, RFC 6066), empty for the name that is dialled, if it is one. `trust`:
+    the certificate must lead to one of `roots` (PEM), or without those to one that the source's own system trusts.
+    `identity` is our own certificate with its chain and its private key (PEM), for servers that ask for one.
+    """
+
+    server_name: str = ""
+    trust: bool = False
+    roots: bytes = b""
+    identity: Secret = Secret()
+
+
+class TlsFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a handshake told. `version` is one of VERSIONS. `chain` are the certificates as the server sent them, its
+    own first, in DER form; a long one is cut. `distrust` is why they were not trusted, where that was demanded.
+    """
+
+    version: str = ""
+    cipher: str = ""
+    chain: tuple[bytes, ...] = ()
+    distrust: str = ""
