@@ -8,7 +8,7 @@ import msgspec
 
 from probe.model.observation import PortUse, TargetView
 from probe.model.ports import PortSet
-from probe.model.words import Protocol, Transport
+from probe.model.words import Transport
 from probe.wire.messages import Endpoint
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ _RANK = [
     PortUse.FREE,
     PortUse.UNKNOWN,
 ]
-_WEB = (Protocol.HTTP, Protocol.HTTPS)
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The ports of one target that are looked at together. `web`: those that some check asks in HTTP."""
+    """The ports of one target that are looked at together. `web`: those that some check asks in HTTP or TLS."""
 
     ports: dict[Place, PortSet]
     web: dict[Place, PortSet]
@@ -56,7 +55,7 @@ def windows(checks: Iterable[Check], capacity: int) -> list[Window]:
     for check in checks:
         place = (check.address, check.transport)
         named[place] = named.get(place, PortSet()) | check.ports
-        if check.protocol in _WEB:
+        if check.protocol.is_http or check.protocol.may_be_tls:
             web[place] = web.get(place, PortSet()) | check.ports
     cut: list[dict[Place, PortSet]] = [{}]
     room = capacity

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from probe.model.http import HttpDemand
 from probe.model.ports import PortSet
+from probe.model.tls import TlsDemand
 from probe.model.words import Expect, Listen, Need, Policy, Protocol, Severity, Transport
 
 
@@ -38,6 +40,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
     path: str = "/"
     status: tuple[int, ...] = ()
+    http: HttpDemand | None = None
+    tls: TlsDemand | None = None
     cite: str = ""
     application: str = ""
     alternatives: tuple[str, ...] = ()

@@ -7,7 +7,9 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.conditions import Condition
+from probe.model.http import HttpDemand
 from probe.model.protocols import Spoken, spoken
+from probe.model.tls import TlsDemand
 from probe.model.words import (
     During,
     Enough,
@@ -69,9 +71,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
     `port` is the text with its variables in braces (`{controller_port}`, `4150,4151`): it is worked out for each
     target host; empty where the protocol has no ports, or where `at` says them. `status` are the HTTP statuses that
-    count as healthy; empty means the default of `probe.model.judge`. `address` names the variable that says on which
-    address of its host it listens, empty for all. `at` is where it is reached if not at its hosts: `host:port`, or
-    `{variable}`; without `roles` it is nobody's of the inventory.
+    count as healthy; empty means the default of `probe.model.judge`. `http` and `tls` are None where the row says
+    nothing. `address` names the variable that says on which address of its host it listens, empty for all. `at` is
+    where it is reached if not at its hosts: `host:port`, or `{variable}`; without `roles` it is nobody's of the
+    inventory.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     protocols: tuple[str, ...] = ("tcp",)
     path: str = "/"
     status: tuple[int, ...] = ()
+    http: HttpDemand | None = None
+    tls: TlsDemand | None = None
     listen: Listen = Listen.ALL
     count: str = ""
     local: bool = False
@@ -97,6 +102,15 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     def spoken(self) -> tuple[Spoken, ...]:
         """Its protocols, once for each transport."""
         return tuple(dict.fromkeys(way for word in self.protocols for way in spoken(word)))
+
+    @property
+    def is_http(self) -> bool:
+        """Whether one of its protocols is asked in HTTP."""
+        return any(way.protocol is not None and way.protocol.is_http for way in self.spoken)
+
+    @property
+    def may_be_tls(self) -> bool:
+        return any(way.protocol is not None and way.protocol.may_be_tls for way in self.spoken)
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

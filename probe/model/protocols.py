@@ -58,8 +58,8 @@ PATTERN = r"[a-z][a-z0-9]{1,15}(?:/[a-z0-9]{1,3})?"
 NAMED = (*Protocol, *APPLICATIONS, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""
 FORMS = (
-    "tcp, udp, http, https, the protocol of an application such as postgresql or dns/udp, icmp/8, ip/112, unix, "
-    "unstated"
+    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql or dns/udp, icmp/8, "
+    "ip/112, unix, unstated"
 )
 
 

@@ -1,4 +1,4 @@
-"""TLS: what an attempt is given to shake hands with, and what it saw."""
+"""TLS: what a matrix demands of a service, what an attempt is given to shake hands with, and what it saw."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ from probe.model.secret import Secret
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 """The oldest first: https://www.rfc-editor.org/rfc/rfc8446, and those that it replaced."""
+
+
+class TlsDemand(msgspec.Struct, frozen=True, kw_only=True):
+    """As a matrix has it. `name`: the certificate must be made out to `server_name`, or to what is dialled where that
+    is empty. `trust`: it must lead to a root, one of those in the file `ca` or of those that the source's system has.
+    `minimum` is one of VERSIONS. `certificate` and `key` are files with our own identity; without `key` one has both.
+    `days`: so many it must still be valid (0: it must not have expired), None for however many.
+    """
+
+    server_name: str = ""
+    ca: str = ""
+    name: bool = False
+    trust: bool = False
+    minimum: str = ""
+    certificate: str = ""
+    key: str = ""
+    days: int | None = None
 
 
 class TlsTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

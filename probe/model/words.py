@@ -15,10 +15,21 @@ class Protocol(StrEnum):
     UDP = "udp"
     HTTP = "http"
     HTTPS = "https"
+    HTTP_OR_HTTPS = "http-or-https"
+    TLS = "tls"
 
     @property
     def transport(self) -> Transport:
         return Transport.UDP if self is Protocol.UDP else Transport.TCP
+
+    @property
+    def is_http(self) -> bool:
+        """Whether it is asked in HTTP, inside TLS or not."""
+        return self in (Protocol.HTTP, Protocol.HTTPS, Protocol.HTTP_OR_HTTPS)
+
+    @property
+    def may_be_tls(self) -> bool:
+        return self in (Protocol.HTTPS, Protocol.HTTP_OR_HTTPS, Protocol.TLS)
 
 
 class Zone(StrEnum):

@@ -49,6 +49,8 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
         local=service.local,
         path=service.path,
         status=service.status,
+        http=service.http if offer.protocol.is_http else None,
+        tls=service.tls if offer.protocol.may_be_tls else None,
         cite=first.cite or service.cite,
         alternatives=tuple(dict.fromkeys(strongest)) if all(strongest) else (),
         way_of=tuple(dict.fromkeys(filter(None, groups))),

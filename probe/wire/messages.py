@@ -11,11 +11,13 @@ from typing import TypeVar
 import msgspec
 
 from probe.model.ends import Stuck
+from probe.model.http import HttpTerms
 from probe.model.listening import Listening
 from probe.model.observation import Observation, TargetView
 from probe.model.path import Path
 from probe.model.sight import Arrived, Flow, Sight
 from probe.model.swept import Swept
+from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, Transport
 from probe.wire.frames import WireError, frame
 
@@ -90,7 +92,8 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A range of ports at one address, as one source is to try it.
 
     `key` is the key of this pair for stand-ins, empty where the real service is asked. `target` numbers the target
-    host: limits are held for each. `bulk`: so many bytes go with the challenge, and as many are wanted back.
+    host: limits are held for each. `http` and `tls` are for the service itself, `fingerprint` is a stand-in's. `bulk`:
+    so many bytes go with the challenge, and as many are wanted back.
     """
 
     task: int
@@ -100,6 +103,8 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     protocol: Protocol
     key: bytes = b""
     path: str = "/"
+    http: HttpTerms = HttpTerms()
+    tls: TlsTerms = TlsTerms()
     fingerprint: str = ""
     bulk: int = 0
 

@@ -8,7 +8,10 @@ from probe.spec.matrix.portspan import span_of
 
 if TYPE_CHECKING:
     from probe.model.conditions import Condition
+    from probe.model.http import HttpDemand
     from probe.model.matrix import Flow, Matrix, Role, Scope, Service, Variable
+    from probe.model.secret import SecretSource
+    from probe.model.tls import TlsDemand
 
 
 def as_json(matrix: Matrix) -> dict[str, Any]:
@@ -54,6 +57,8 @@ def _service(row: Service, matrix: Matrix) -> dict[str, Any]:
         "protocol": _one_or_many(row.protocols),
         "path": row.path,
         "status": list(row.status),
+        "http": _http(row.http) if row.http else None,
+        "tls": _tls(row.tls) if row.tls else None,
         "listen": row.listen.value,
         "count": row.count,
         "bind": "local" if row.local else None,
@@ -66,6 +71,37 @@ def _service(row: Service, matrix: Matrix) -> dict[str, Any]:
         "help": row.help,
         "cite": row.cite,
         "matrix": row.matrix,
+    }
+
+
+def _http(demand: HttpDemand) -> dict[str, Any]:
+    """Of secrets only where they are found."""
+    credentials = {kind: _secret(said) for kind, said in (("basic", demand.basic), ("bearer", demand.bearer)) if said}
+    body = {key: said for key, said in (("text", demand.text), ("regex", demand.regex)) if said}
+    return {
+        "method": demand.method,
+        "host": demand.host,
+        "headers": {name: said if isinstance(said, str) else _secret(said) for name, said in demand.headers},
+        "credentials": credentials or None,
+        "body": body or None,
+        "redirects": demand.redirects,
+    }
+
+
+def _secret(source: SecretSource) -> dict[str, str]:
+    return {"env": source.env} if source.env else {"file": source.file}
+
+
+def _tls(demand: TlsDemand) -> dict[str, Any]:
+    return {
+        "server_name": demand.server_name,
+        "name": demand.name,
+        "trust": demand.trust,
+        "ca": demand.ca,
+        "minimum": demand.minimum,
+        "expiry": True if demand.days == 0 else {"days": demand.days} if demand.days else None,
+        "certificate": demand.certificate,
+        "key": demand.key,
     }
 
 

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 from probe.model.matrix import EVERY_HOST
 from probe.model.ports import PortSet
-from probe.model.words import Expect, Protocol
 from probe.spec.matrix.portspan import Span, endpoints, span_of
-from probe.spec.matrix.tellings import flow_marks, if_told, one_line, protocol_told, service_marks
+from probe.spec.matrix.tellings import (
+    flow_marks,
+    http_told,
+    if_told,
+    one_line,
+    protocol_told,
+    service_marks,
+    tls_told,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from probe.model.matrix import Flow, Matrix, Service
+    from probe.model.words import Expect
 
 # Of a protocol without ports there is one thing to say.
 _PORTLESS = Span(words=frozenset([""]))
@@ -86,10 +94,12 @@ def gaps(first: Iterable[Claim], second: Iterable[Claim]) -> list[Gap]:
 
 def _of_service(service: Service, role: str, matrix: Matrix, *, texts: bool) -> Iterator[Claim]:
     span = span_of(service, matrix) or _PORTLESS
-    web = {Protocol.HTTP, Protocol.HTTPS} & set(service.protocols)
+    web = service.is_http
     details = (
         f"path {one_line(service.path)}" if web and service.path != "/" else "",
         f"status {', '.join(map(str, sorted(service.status)))}" if service.status else "",
+        http_told(service.http),
+        tls_told(service.tls),
         f"at {', '.join(endpoints(service, matrix))}" if service.at and not service.roles else "",
         *_worth(service, texts=texts),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
 from probe.model.words import VariableType, Zone
 from probe.spec.diagnostics import nearest
+from probe.spec.matrix.asked import demands
 from probe.spec.matrix.grammar import MATRIX, VERSION
 from probe.spec.matrix.kinds import describe
 from probe.spec.matrix.problems import WHOLE_FILE, Problems, quoted
@@ -82,7 +83,7 @@ def read(file: str, text: str) -> tuple[Document | None, Problems]:
     if not _is_matrix(root, problems) or not isinstance(root, Mapping):
         return None, problems
     data = MATRIX.read(root, problems)
-    return Document(file, root, build(data), problems, data.get("overrides", {})), problems
+    return Document(file, root, build(data, file), problems, data.get("overrides", {})), problems
 
 
 def _is_matrix(root: Node, problems: Problems) -> bool:
@@ -108,8 +109,10 @@ def nearest_key(root: Mapping) -> str:
     return close or f"a matrix begins with portcheck: {VERSION}"
 
 
-def build(data: dict[str, Any]) -> Matrix:
-    """The model's values from what the grammar has read."""
+def build(data: dict[str, Any], file: str) -> Matrix:
+    """The model's values from what the grammar has read. `file` is the path of the text, from which relative ones
+    count.
+    """
     matrix = data.get("name", "")
     return Matrix(
         names=(matrix,),
@@ -117,7 +120,7 @@ def build(data: dict[str, Any]) -> Matrix:
         sources={key: Source(key=key, **row) for key, row in data.get("sources", {}).items()},
         variables={key: _variable(key, row) for key, row in data.get("variables", {}).items()},
         roles={key: _role(key, row) for key, row in data.get("roles", {}).items()},
-        services={key: _service(key, row, matrix) for key, row in data.get("services", {}).items()},
+        services={key: _service(key, row, matrix, file) for key, row in data.get("services", {}).items()},
         flows=tuple(_flow(number, row, matrix) for number, row in enumerate(data.get("flows", ()))),
         policy={Zone(zone): policy for zone, policy in data.get("policy", {}).items()},
         profiles={key: Profile(name=key, **row) for key, row in data.get("profiles", {}).items()},
@@ -139,14 +142,14 @@ def _role(key: str, row: dict[str, Any]) -> Role:
     return Role(name=key, every_host="on" in row, outside="zone" in row, **rest)
 
 
-def _service(key: str, row: dict[str, Any], matrix: str) -> Service:
-    return Service(name=key, local="bind" in row, matrix=matrix, **service_fields(row))
+def _service(key: str, row: dict[str, Any], matrix: str, file: str) -> Service:
+    return Service(name=key, local="bind" in row, matrix=matrix, **service_fields(row, file))
 
 
-def service_fields(row: dict[str, Any]) -> dict[str, Any]:
+def service_fields(row: dict[str, Any], file: str) -> dict[str, Any]:
     """The keys of a service as the fields of the model."""
     names = {"role": "roles", "protocol": "protocols"}
-    return {names.get(key, key): value for key, value in row.items() if key != "bind"}
+    return {names.get(key, key): value for key, value in row.items() if key != "bind"} | demands(row, file)
 
 
 def _flow(number: int, row: dict[str, Any], matrix: str) -> Flow:

@@ -14,6 +14,7 @@ from probe.model.words import (
     Severity,
     VariableType,
 )
+from probe.spec.matrix.asked import HTTP, TLS
 from probe.spec.matrix.kinds import NAME, VARIABLE, OneOrMany, Text, Whole, Word, name
 from probe.spec.matrix.rows import Key, OffOr, Row, Rows, Table
 from probe.spec.matrix.terms import PORT_FORMS, Count, Default, Ports, Spoken, Variable
@@ -84,12 +85,14 @@ SERVICE = Row(
         "protocol": Key(OneOrMany(Spoken()), "what is spoken there; tcp where it is not said"),
         "path": Key(
             Text("a path", r"/[!-~]{0,1023}", "a path begins with / and has no spaces"),
-            "http and https: what is asked for; / where it is not said",
+            "in HTTP: what is asked for; / where it is not said",
         ),
         "status": Key(
             OneOrMany(Whole("an HTTP status", 100, 599)),
-            "http and https: the status or statuses that a healthy service answers with",
+            "in HTTP: the status or statuses that a healthy service answers with",
         ),
+        "http": Key(HTTP, "how it is asked in HTTP, beside path and status"),
+        "tls": Key(TLS, "what is demanded of its TLS; nothing where it is not said"),
         "listen": Key(
             Word.of("listen", Listen),
             "what has a listener once it runs: all of the ports (where it is not said), some, those of the active "
@@ -117,6 +120,10 @@ SERVICE = Row(
         "roles": "the key is 'role', for one role and for several",
         "protocols": "the key is 'protocol', for one protocol and for several",
         "transport": "the key is 'protocol': tcp, udp, http, https or the protocol of an application",
+        "headers": "the key stands in http: {headers: …}",
+        "method": "the key stands in http: {method: …}",
+        "body": "the key stands in http: {body: {text: …}}",
+        "credentials": "the key stands in http: {credentials: …}",
     },
     either=("role", "at"),
 )
@@ -189,7 +196,8 @@ FLOW = Row(
 _ANEW = "switch it off here, and write the row anew under another name"
 FLOW_CHANGES = ("hosts", "scope", "enough", "when", "during", "need", "unchecked", "severity", "remedy", "help")
 SERVICE_CHANGES = (
-    "port", "protocol", "path", "status", "listen", "at", "when", "unchecked", "severity", "remedy", "help",
+    "port", "protocol", "path", "status", "http", "tls", "listen", "at", "when", "unchecked", "severity", "remedy",
+    "help",
 )  # fmt: skip
 OVERRIDES = Row(
     "the overrides",

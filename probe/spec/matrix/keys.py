@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from probe.model.ports import PortError
 from probe.model.protocols import has_ports
 from probe.model.variables import split_endpoint
-from probe.model.words import Enough, Expect, Listen, Protocol
+from probe.model.words import Enough, Expect, Listen
+from probe.spec.matrix.asked import check_asked
 from probe.spec.matrix.names import BRACED
 from probe.spec.matrix.problems import quoted
 
@@ -32,6 +33,7 @@ def check_service_keys(document: Document, service: Service, path: _Path) -> Non
     if not (document.has(*spoken) and document.problems.at(document.value(*spoken).place)):
         _with_protocol(document, service, path)
         _with_ports(document, service, path)
+    check_asked(document, service, path)
     if service.local and (service.at or service.address):
         message = "'at' and 'address' do not go with bind: local, which is 127.0.0.1 of its own host"
         document.problems.add(_place(document, path, "bind"), message, "keep one of them")
@@ -42,17 +44,20 @@ def check_service_keys(document: Document, service: Service, path: _Path) -> Non
 
 def _with_protocol(document: Document, service: Service, path: _Path) -> None:
     shown = ", ".join(service.protocols)
-    if not {Protocol.HTTP, Protocol.HTTPS} & set(service.protocols):
-        for key, said in (
-            ("path", service.path != "/" and "unix" not in service.protocols),
-            ("status", service.status),
-        ):
-            if said:
-                message = f"'{key}' is for http and https, not for {shown}"
-                document.problems.add(_place(document, path, key), message, "set the protocol, or remove it")
+    for key, said, words, fits in (
+        ("path", service.path != "/" and "unix" not in service.protocols, "http and https", service.is_http),
+        ("status", service.status, "http and https", service.is_http),
+        ("http", service.http, "http and https", service.is_http),
+        ("tls", service.tls, "https and tls", service.may_be_tls),
+    ):
+        if said and not fits:
+            message = f"'{key}' is for {words}, not for {shown}"
+            document.problems.add(_place(document, path, key), message, "set the protocol, or remove it")
     transports = [way.protocol.transport for way in service.spoken if way.protocol is not None]
     if len(transports) > len(set(transports)):
         hint = "keep the one to ask with, or write a service for each"
+        if {"http", "https"} <= set(service.protocols):
+            hint = "where it may be either, write http-or-https"
         document.problems.add(_place(document, path, "protocol"), f"two of {shown} have one transport", hint)
 
 

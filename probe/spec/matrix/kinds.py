@@ -143,6 +143,21 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """`true` or `false`."""
+
+    def read(self, node: Node, problems: Problems) -> bool | None:
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, bool):
+            return value
+        problems.add(node.place, f"expected true or false, found {describe(node)}")
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
 class OneOrMany:
     """A value, or a list of at least one, none of them twice. Reads as a tuple."""
 

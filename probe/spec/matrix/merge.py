@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import msgspec
 
 from probe.model.conditions import Condition
+from probe.model.http import HttpDemand
 from probe.model.matrix import Flow, Matrix, Role, Service, Source, Variable
+from probe.model.tls import TlsDemand
 from probe.model.words import Policy, Zone
 from probe.spec.matrix.problems import quoted
+from probe.spec.matrix.tellings import http_told, tls_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +32,8 @@ _OF_SERVICE = {
     "protocol": "protocols",
     "path": "path",
     "status": "status",
+    "http": "http",
+    "tls": "tls",
     "listen": "listen",
     "count": "count",
     "address": "address",
@@ -122,6 +127,10 @@ def _say(value: object) -> str:
         return "not said"
     if isinstance(value, Condition):
         return "another condition"
+    if isinstance(value, HttpDemand):
+        return quoted(http_told(value))
+    if isinstance(value, TlsDemand):
+        return quoted(tls_told(value))
     if isinstance(value, tuple) and len(value) > 1:
         return f"[{', '.join(map(str, value))}]"
     if isinstance(value, tuple):

@@ -60,7 +60,7 @@ def _service(matrix: Matrix, document: Document, name: str, changes: dict[str, A
         ]
         left = tuple(flow for flow in flows if flow.services)
         return msgspec.structs.replace(matrix, services=services, flows=left)
-    fields = service_fields(changes)
+    fields = service_fields(changes, document.file)
     changed = msgspec.structs.replace(matrix.services[name], **fields)
     check_service(document, Service(name=name, **fields), names, path)
     check_service_keys(document, changed, path)

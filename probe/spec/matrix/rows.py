@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from probe.spec.diagnostics import nearest
 from probe.spec.matrix.kinds import NAME, NAME_FORM, describe
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from probe.spec.matrix.kinds import Kind
     from probe.spec.matrix.problems import Problems
     from probe.spec.matrix.tree import Node
+
+
+class Entry(Protocol):
+    """What may stand behind a name."""
+
+    def read(self, node: Node, problems: Problems, owner: Scalar | None = None) -> Any: ...
+
+    def schema(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class Key:
 class Row:
     """A mapping with known keys. Reads as a dict of those that could be read.
 
-    `either`: keys of which at least one is needed. `gotchas` are hints for keys that people are known to write,
-    `instead` is one for those who write no mapping.
+    `either`: keys of which at least one is needed, `alone`: and no two. `gotchas` are hints for keys that people are
+    known to write, `instead` is one for those who write no mapping.
     """
 
     what: str
@@ -39,6 +47,7 @@ class Row:
     gotchas: dict[str, str] = field(default_factory=dict)
     instead: str = ""
     either: tuple[str, ...] = ()
+    alone: bool = False
 
     def read(self, node: Node, problems: Problems, owner: Scalar | None = None) -> dict[str, Any]:
         """`owner` is the name of the row, where a missing key is best shown."""
@@ -59,9 +68,13 @@ class Row:
         for text, known in self.keys.items():
             if known.required and text not in node.pairs:
                 problems.add(place, f"{self.what} needs the key {text!r}", known.help)
-        if self.either and not node.pairs.keys() & set(self.either):
+        chosen = [text for text in node.pairs if text in self.either]
+        if self.either and not chosen:
             words = " or ".join(map(repr, self.either))
             problems.add(place, f"{self.what} needs the key {words}", self.keys[self.either[0]].help)
+        if self.alone and len(chosen) > 1:
+            message = f"{self.what} has {' or '.join(map(repr, self.either))}, not both"
+            problems.add(node.pairs[chosen[1]][0].place, message, "keep one of them")
         return {text: value for text, value in row.items() if value is not None}
 
     def schema(self) -> dict[str, Any]:
@@ -73,7 +86,11 @@ class Row:
                 "additionalProperties": False,
             }
             | ({"required": required} if required else {})
-            | ({"anyOf": [{"required": [text]} for text in self.either]} if self.either else {})
+            | (
+                {"oneOf" if self.alone else "anyOf": [{"required": [text]} for text in self.either]}
+                if self.either
+                else {}
+            )
         )
 
 
@@ -97,16 +114,34 @@ class OffOr:
 
 
 @dataclass(frozen=True)
+class TrueOr:
+    """The boolean `true`, which reads as a row without keys, or a row."""
+
+    row: Row
+
+    def read(self, node: Node, problems: Problems) -> dict[str, Any] | None:
+        if isinstance(node, Mapping):
+            return self.row.read(node, problems) or None
+        if isinstance(node, Scalar) and node.value is True:
+            return {}
+        problems.add(node.place, f"expected true or {self.row.what}, found {describe(node)}", self.row.instead)
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": True}, self.row.schema()]}
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows by name. Reads as a dict with an entry for each name, usable or not: nobody is to call it unknown."""
 
     what: str
-    row: Row | OffOr
+    row: Entry
     pattern: str = NAME
     form: str = NAME_FORM
     reserved: tuple[str, ...] = ()
 
-    def read(self, node: Node, problems: Problems) -> dict[str, dict[str, Any]] | None:
+    def read(self, node: Node, problems: Problems) -> dict[str, Any] | None:
         if not isinstance(node, Mapping) or not node.pairs:
             found = "an empty one" if isinstance(node, Mapping) else describe(node)
             problems.add(node.place, f"expected a mapping with {self.what} by name, found {found}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from probe.model.matrix import ANY, OUTSIDE
-from probe.model.words import Expect, Hosts, Protocol
+from probe.model.words import Expect, Hosts
 from probe.spec.matrix import tellings
 from probe.spec.matrix.portspan import endpoints, span_of
 from probe.spec.matrix.tellings import about, default_told, if_told, one_line, protocol_told
@@ -49,7 +49,7 @@ def tables(matrix: Matrix) -> list[Table]:
         ),
         Table("Outside the inventory", ("Service", "Reached at", "Port", "Protocol", "Use"), _elsewhere(matrix)),
         Table("Not checkable", ("Row", "Reason"), _not_checkable(matrix)),
-        Table("Health over HTTP", ("Service", "Path", "Healthy status"), _health(matrix)),
+        Table("Health over HTTP and TLS", ("Service", "Path", "Healthy status", "Asked how"), _health(matrix)),
         Table("If it fails", ("Row", "Severity", "Remedy"), _failures(matrix)),
         Table("Variables", ("Variable", "Type", "Default", "Description"), _variables(matrix)),
         Table("Profiles", ("Profile", "Requires", "Description"), _profiles(matrix), long=2),
@@ -165,9 +165,14 @@ def _not_checkable(matrix: Matrix) -> list[Row]:
 
 def _health(matrix: Matrix) -> list[Row]:
     return [
-        (service.name, one_line(service.path), ", ".join(map(str, service.status)))
+        (
+            service.name,
+            one_line(service.path) if service.is_http else "",
+            ", ".join(map(str, service.status)),
+            "\n".join(filter(None, (tellings.http_told(service.http), tellings.tls_told(service.tls)))),
+        )
         for service in matrix.services.values()
-        if {Protocol.HTTP, Protocol.HTTPS} & set(service.protocols) and (service.path != "/" or service.status)
+        if (service.is_http and (service.path != "/" or service.status)) or service.http or service.tls
     ]
 
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probe.model.conditions import Condition
+    from probe.model.http import HttpDemand
     from probe.model.matrix import Flow, Matrix, Role, Scope, Service, Variable
     from probe.model.protocols import Spoken
+    from probe.model.secret import SecretSource
+    from probe.model.tls import TlsDemand
 
 _FAMILIES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 _LISTEN = {
@@ -62,6 +65,43 @@ def service_marks(service: Service) -> tuple[str, ...]:
         f"on its {service.address}" if service.address else "",
         f"at {', '.join(service.at)}" if service.at and service.roles else "",
     )
+
+
+def http_told(demand: HttpDemand | None) -> str:
+    """How it is asked in HTTP, without a secret: `HEAD; host a.example; header X-Key; body has "ok"`."""
+    if demand is None:
+        return ""
+    names = [name for name, _ in demand.headers]
+    told = [
+        demand.method if demand.method != "GET" else "",
+        f"host {demand.host}" if demand.host else "",
+        f"header{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else "",
+        *(f"{kind} credentials from {source}" for kind, source in _credentials(demand)),
+        f"body has {demand.text!r}" if demand.text else "",
+        f"body matches {demand.regex!r}" if demand.regex else "",
+        f"{demand.redirects} redirect{'s' if demand.redirects > 1 else ''} followed" if demand.redirects else "",
+    ]
+    return one_line("; ".join(part for part in told if part))
+
+
+def _credentials(demand: HttpDemand) -> Iterable[tuple[str, SecretSource]]:
+    return [(kind, source) for kind, source in (("basic", demand.basic), ("bearer", demand.bearer)) if source]
+
+
+def tls_told(demand: TlsDemand | None) -> str:
+    """What is demanded of TLS: `server name a.example; trusted by ca.pem; at least TLS 1.2`."""
+    if demand is None:
+        return ""
+    told = [
+        f"server name {demand.server_name}" if demand.server_name else "",
+        "made out to it" if demand.name else "",
+        f"trusted by {demand.ca or 'the source'}" if demand.trust else "",
+        f"at least TLS {demand.minimum}" if demand.minimum else "",
+        "not expired" if demand.days == 0 else "",
+        f"valid for {demand.days} day{'s' if demand.days > 1 else ''} more" if demand.days else "",
+        f"client certificate {demand.certificate}" if demand.certificate else "",
+    ]
+    return one_line("; ".join(part for part in told if part))
 
 
 def flow_marks(flow: Flow) -> tuple[str, ...]:

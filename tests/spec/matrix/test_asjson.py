@@ -43,6 +43,8 @@ def test_keys_and_forms() -> None:
         "protocol": "tcp",
         "path": "/",
         "status": [],
+        "http": None,
+        "tls": None,
         "listen": "all",
         "count": "",
         "bind": None,

@@ -8,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from probe.model.conditions import Condition
+from probe.model.http import HttpDemand
 from probe.model.matrix import Flow, Scope, Service
+from probe.model.tls import TlsDemand
 from probe.model.words import During, Enough, Expect, Hosts, Listen, Need, Severity
 from probe.spec import matrix
 from probe.spec.matrix.diff import as_json, as_tables, compare
@@ -240,6 +242,8 @@ SERVICE: dict[str, object] = {
     "port": "12345",
     "protocols": ("sctp",),
     "status": (599,),
+    "http": HttpDemand(host="z.example"),
+    "tls": TlsDemand(minimum="1.3"),
     "listen": Listen.ONCE,
     "count": "7",
     "local": True,

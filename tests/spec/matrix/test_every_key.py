@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from probe.model.conditions import Condition
+from probe.model.http import HttpDemand
 from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
+from probe.model.secret import SecretSource
+from probe.model.tls import TlsDemand
 from probe.model.words import (
     During,
     Enough,
@@ -23,7 +26,7 @@ from probe.model.words import (
 )
 from probe.spec import matrix
 from probe.spec.matrix.grammar import MATRIX
-from probe.spec.matrix.rows import OffOr, Row, Rows, Table
+from probe.spec.matrix.rows import OffOr, Row, Rows, Table, TrueOr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +59,7 @@ services:
     protocol: [http, dns/udp]
     path: /health
     status: [200, 204]
+    http: {credentials: {bearer: {file: /run/token}}}
     listen: some
     count: "{gpus + 2}"
     address: "{net}"
@@ -64,7 +68,29 @@ services:
     remedy: start it
     help: the API
     cite: doc
-  images: {at: ["a.example.com:443", "{registries}"], protocol: https, unchecked: no way out}
+  search:
+    role: db
+    port: 9200
+    protocol: http-or-https
+    http:
+      method: GET
+      host: search.example:9200
+      headers: {Accept: application/json, X-Tenant: {env: TENANT}, X-Key: {file: /run/key}}
+      credentials: {basic: {file: login}}
+      body: {text: cluster_name, regex: "green|yellow"}
+      redirects: 2
+    tls: {server_name: a.example, name: true, ca: /ca.pem, minimum: 1.2, expiry: {days: 14}, certificate: c, key: k}
+  metrics:
+    role: db
+    port: 9090
+    protocol: http
+    http: {method: HEAD, credentials: {bearer: {env: TOKEN}}}
+  pool: {role: db, port: 6432, protocol: tls, tls: {trust: true, expiry: true}}
+  images:
+    at: ["a.example.com:443", "{registries}"]
+    protocol: https
+    http: {credentials: {basic: {env: LOGIN}}}
+    unchecked: no way out
   admin: {role: web, port: 8081, bind: local, listen: none}
   ping: {role: web, protocol: icmp/8}
   anything: {role: db, port: unstated}
@@ -123,6 +149,7 @@ SERVICES = (
         protocols=("http", "dns/udp"),
         path="/health",
         status=(200, 204),
+        http=HttpDemand(bearer=SecretSource(file="/run/token")),
         listen=Listen.SOME,
         count="{gpus + 2}",
         address="net",
@@ -140,9 +167,55 @@ SERVICES = (
         matrix="shop",
     ),
     Service(
+        name="search",
+        roles=("db",),
+        port="9200",
+        protocols=("http-or-https",),
+        http=HttpDemand(
+            host="search.example:9200",
+            headers=(
+                ("Accept", "application/json"),
+                ("X-Tenant", SecretSource(env="TENANT")),
+                ("X-Key", SecretSource(file="/run/key")),
+            ),
+            basic=SecretSource(file="login"),
+            text="cluster_name",
+            regex="green|yellow",
+            redirects=2,
+        ),
+        tls=TlsDemand(
+            server_name="a.example",
+            name=True,
+            trust=True,
+            ca="/ca.pem",
+            minimum="1.2",
+            days=14,
+            certificate="c",
+            key="k",
+        ),
+        matrix="shop",
+    ),
+    Service(
+        name="metrics",
+        roles=("db",),
+        port="9090",
+        protocols=("http",),
+        http=HttpDemand(method="HEAD", bearer=SecretSource(env="TOKEN")),
+        matrix="shop",
+    ),
+    Service(
+        name="pool",
+        roles=("db",),
+        port="6432",
+        protocols=("tls",),
+        tls=TlsDemand(trust=True, days=0),
+        matrix="shop",
+    ),
+    Service(
         name="images",
         at=("a.example.com:443", "{registries}"),
         protocols=("https",),
+        http=HttpDemand(basic=SecretSource(env="LOGIN")),
         unchecked="no way out",
         matrix="shop",
     ),
@@ -212,9 +285,17 @@ def test_what_is_overridden() -> None:
     assert found.services["ping"].severity is None
 
 
+def test_files_count_from_the_folder_of_the_matrix() -> None:
+    found = matrix.load_text(EVERYTHING, "site/shop.yaml").services["search"]
+    assert found.http is not None
+    assert found.tls is not None
+    assert found.http.basic == SecretSource(file="site/login")
+    assert (found.tls.ca, found.tls.certificate, found.tls.key) == ("/ca.pem", "site/c", "site/k")
+
+
 def keys_written(value: Any, kind: object, path: str = "") -> Iterator[str]:
     """Every key of the grammar that a text has."""
-    if isinstance(kind, OffOr):
+    if isinstance(kind, (OffOr, TrueOr)):
         kind = kind.row
     if isinstance(kind, Row) and isinstance(value, dict):
         for key, inner in value.items():
@@ -226,7 +307,7 @@ def keys_written(value: Any, kind: object, path: str = "") -> Iterator[str]:
 
 
 def keys_known(kind: object, path: str = "") -> Iterator[str]:
-    if isinstance(kind, (OffOr, Table, Rows)):
+    if isinstance(kind, (OffOr, Table, TrueOr, Rows)):
         yield from keys_known(kind.row, path)
     elif isinstance(kind, Row):
         for key, inner in kind.keys.items():

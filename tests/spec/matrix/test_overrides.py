@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from probe.model.conditions import Condition
+from probe.model.http import HttpDemand
 from probe.model.matrix import Scope
+from probe.model.tls import TlsDemand
 from probe.model.words import During, Enough, Hosts, Listen, Need, Severity
 from probe.spec import matrix
 from probe.spec.diagnostics import Severity as Level
@@ -24,7 +26,7 @@ name: shop
 variables: {rack: {type: text}, vip: {type: addresses}, tls: {default: true}}
 roles: {web: {}, db: {}, lb: {}}
 services:
-  pages: {role: web, port: 80, protocol: http, severity: high, help: pages}
+  pages: {role: web, port: 80, protocol: http-or-https, severity: high, help: pages}
   sql: {role: db, port: 5432}
 flows:
   - {id: to-sql, from: web, to: [sql, pages], need: recommended, help: data}
@@ -49,6 +51,8 @@ OF_A_SERVICE: dict[str, tuple[str, str, Any]] = {
     "protocol": ("https", "protocols", ("https",)),
     "path": ("/health", "path", "/health"),
     "status": ("204", "status", (204,)),
+    "http": ("{method: HEAD}", "http", HttpDemand(method="HEAD")),
+    "tls": ("{minimum: 1.3}", "tls", TlsDemand(minimum="1.3")),
     "listen": ("some", "listen", Listen.SOME),
     "at": ('"{vip}:80"', "at", ("{vip}:80",)),
     "when": ("{not: tls}", "when", Condition(negated=Condition(variable="tls"))),

@@ -14,7 +14,7 @@ from probe import resources
 from probe.spec import matrix
 from probe.spec.diagnostics import SpecError
 from probe.spec.matrix.grammar import MATRIX
-from probe.spec.matrix.rows import OffOr, Row, Rows, Table
+from probe.spec.matrix.rows import OffOr, Row, Rows, Table, TrueOr
 from probe.spec.matrix.schema import schema
 from probe.spec.matrix.when import condition_schema
 
@@ -84,23 +84,26 @@ def keys_of_the_schema(node: Any, path: str = "") -> dict[str, str]:
     found = {}
     for key, child in node.get("properties", {}).items():
         found[f"{path}{key}"] = child.get("description", "")
-        found |= keys_of_the_schema(child, f"{path}{key}.")
+        # A row that may be the boolean true besides, or a text.
+        found |= keys_of_the_schema(child.get("anyOf", [{}])[-1] | child, f"{path}{key}.")
         for inner in (child.get("additionalProperties"), child.get("items")):
             if isinstance(inner, dict):
                 # A row that may be the word off besides.
                 row = inner if "properties" in inner else inner.get("anyOf", [{}])[-1]
+                if inner.get("anyOf", [{}])[0].get("type") == "string":
+                    continue  # a header, which is a text or a secret
                 found |= keys_of_the_schema(row, f"{path}{key}.*.")
     return found
 
 
 def keys_of_the_loader(kind: Row | OffOr, path: str = "") -> set[str]:
-    row = kind.row if isinstance(kind, OffOr) else kind
+    row = kind.row if isinstance(kind, (OffOr, TrueOr)) else kind
     found = set()
     for text, key in row.keys.items():
         found.add(f"{path}{text}")
-        if isinstance(key.kind, (Table, Rows)):
+        if isinstance(key.kind, (Table, Rows)) and isinstance(key.kind.row, (Row, OffOr)):
             found |= keys_of_the_loader(key.kind.row, f"{path}{text}.*.")
-        elif isinstance(key.kind, Row):
+        elif isinstance(key.kind, (Row, TrueOr)):
             found |= keys_of_the_loader(key.kind, f"{path}{text}.")
     return found
 
@@ -141,7 +144,7 @@ name: x
 variables: {p: {type: boolean, default: true}, q: {default: 9}}
 roles: {web: {}}
 """
-ROW = {"role": "web", "port": "80", "protocol": "http", "listen": "some"}
+ROW = {"role": "web", "port": "80", "protocol": "https", "listen": "some"}
 # Values at the edge of what the schema's patterns allow.
 EDGES = {
     "port": [
@@ -166,6 +169,25 @@ EDGES = {
     "address": ["'{p}'", "'{ p }'", "p", "'{p}{q}'", "'{1}'", "1"],
     "at": ["'a:1'", "a", "''", "[]", "['a:1', 'a:1']", "443", "null", "'a b:1'"],
     "path": ["/", "/a", "a", "'/a b'", "'/é'", "''"],
+    "http": [
+        *("{}", "null", "1", "{method: GET}", "{method: POST}", "{method: }", "{headers: {}}", "{headers: {A: b}}"),
+        *(
+            "{headers: {'A b': c}}",
+            "{headers: {A: 1}}",
+            "{headers: {A: {env: B}}}",
+            "{headers: {A: {env: B, file: c}}}",
+        ),
+        *("{credentials: {}}", "{credentials: {basic: {env: B}}}", "{credentials: {bearer: {file: B}}}"),
+        *("{credentials: {basic: {env: B}, bearer: {env: B}}}", "{credentials: {basic: a}}", "{body: {text: a}}"),
+        *("{body: {regex: '('}}", "{body: {}}", "{body: a}", "{redirects: 10}", "{redirects: 11}", "{redirects: true}"),
+        *("{host: a.example}", "{host: 'a b'}", "{host: '[::1]:80'}", "{host: 'a:1'}", "{path: /}"),
+    ],
+    "tls": [
+        *("{}", "null", "true", "{expiry: true}", "{expiry: false}", "{expiry: {}}", "{expiry: {days: 0}}"),
+        *("{expiry: {days: -1}}", "{minimum: 1.2}", "{minimum: '1.2'}", "{minimum: 1.4}", "{name: true}", "{name: 1}"),
+        *("{trust: false}", "{ca: a.pem}", "{ca: a.pem, trust: false}", "{key: a}", "{certificate: a, key: b}"),
+        *("{server_name: a}", "{server_name: 'a b'}", "{server_name: 1}"),
+    ],
     "severity": ["low", "Low", "''", "1", "null", "[low]"],
     "when": ["p", "'p q'", "{role: web}", "{}", "{variable: p, is: 1}", "{is: 1}", "1", "true", "null", "[p]"],
 }
