@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .authority import Authority
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -28,6 +30,12 @@ def _free_ports(count: int = 1, address: str = "127.0.0.1", kind: int = socket.S
         for sock in socks:
             sock.bind((address, 0))
         return [sock.getsockname()[1] for sock in socks]
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One that nobody trusts who is not told to."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
@@ -58,5 +66,5 @@ def no_blocking() -> Iterator[None]:
     with blockbuster_ctx("probe") as guard:
         # What looks blocking and is not: a read that says MSG_DONTWAIT, a file in memory.
         guard.functions["socket.socket.recv"].can_block_in("standin/web.py", "_adopt")
-        guard.functions["os.write"].can_block_in("standin/web.py", "_context")
+        guard.functions["os.write"].can_block_in("probes/tls.py", "load_identity")
         yield

@@ -28,6 +28,8 @@ _COROUTINES = {
     Protocol.UDP: "probe.probes.udp",
     Protocol.HTTP: "probe.probes.http",
     Protocol.HTTPS: "probe.probes.http",
+    Protocol.HTTP_OR_HTTPS: "probe.probes.http",
+    Protocol.TLS: "probe.probes.handshake",
 }
 _TICK = 0.05
 # An attempt without a word for so long (or four round trips, if that is more) waits aside: it loads nobody, and silence

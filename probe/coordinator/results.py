@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from probe.coordinator.alternatives import with_alternatives
+from probe.coordinator.certificates import read
 from probe.model import story
+from probe.model.certificate import TlsSeen
 from probe.model.judge import Judgement, Situation, judge
 from probe.model.observation import PortUse, Proof, Receipts
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult
+from probe.model.tls import TlsFacts
 from probe.model.words import Cause, Phase, State, Verdict
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from probe.model.observation import Observation
     from probe.model.words import Transport
 
-_Key = tuple[str, Judgement, State | None, str, str]
+_Key = tuple[str, Judgement, State | None, str, str, TlsFacts | None]
 
 
 class Results:
@@ -48,6 +54,7 @@ class Results:
         self._agentless = agentless
         self._names = names
         self._interrupted = interrupted
+        self._now = datetime.now(UTC)
         self._addresses = {name: frozenset(host.addresses) for name, host in hosts.items()}
         self._reached: dict[tuple[str, Transport], PortSet] = {}
 
@@ -85,7 +92,8 @@ class Results:
         address = piece.address if piece is not None else situation.check.address
         failure = "" if judgement.verdict is Verdict.PASS or seen is None else str(seen.failure)
         by = "" if judgement.verdict is Verdict.PASS else situation.view.by
-        key = (address, judgement, seen.state if seen is not None else None, failure, by)
+        tls = seen.tls if seen is not None else None
+        key = (address, judgement, seen.state if seen is not None else None, failure, by, tls)
         group = groups.get(key)
         if group is None:
             groups[key] = group = _Group(situation)
@@ -116,10 +124,13 @@ class Results:
         told = ("seen", "view", "ends", "path", "large")
         known = {name: getattr(piece, name) for name in told} if piece is not None else {}
         fields: dict[str, object] = {**known, **more}
+        facts = piece.seen.tls if piece is not None and piece.seen is not None else None
         return Situation(
             check=check,
             phase=self._phase,
             astray=self._names.astray(check, piece) if piece is not None else "",
+            now=self._now,
+            certificates=tuple(read(der) for der in facts.chain) if facts is not None else (),
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
@@ -129,7 +140,7 @@ class Results:
         )
 
     def _row(self, check: Check, key: _Key, group: _Group, instead: str) -> CheckResult:
-        address, judgement, state, _, _ = key
+        address, judgement, state, _, _, tls = key
         situation, ports = group.situation, str(group.ports)
         return CheckResult(
             id=check.id,
@@ -160,6 +171,7 @@ class Results:
             advice=story.advice(situation, judgement, ports),
             application=check.application,
             severity=check.severity,
+            tls=TlsSeen(version=tls.version, cipher=tls.cipher, chain=situation.certificates) if tls else UNSET,
             instead=instead,
         )
 

@@ -24,11 +24,14 @@ from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.names import Names
 from probe.coordinator.pieces import Errand, Piece, share
 from probe.coordinator.receipts import Ledger
+from probe.coordinator.secrets import Secrets
 from probe.coordinator.targets import Views, Window, windows
+from probe.model.http import HttpTerms
 from probe.model.observation import PortUse
 from probe.model.ports import PortSet
 from probe.model.result import HostResult, Report, RunInfo, summarise
-from probe.model.words import Expect, Phase, Protocol
+from probe.model.tls import TlsTerms
+from probe.model.words import Expect, Phase
 from probe.wire.challenge import KEY_SIZE, pair_key
 from probe.wire.frames import WireError
 from probe.wire.messages import Aim, Look, Open, Results, Walk
@@ -67,8 +70,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run:
-    """`execute` once. Raises UserError for a host whose variables make no way to reach it. `progress(done, total,
-    failing, text)` is called as it goes; `stop` ends it early with what there is.
+    """`execute` once. Raises UserError for a host whose variables make no way to reach it; `execute` raises it for a
+    secret that is not where the matrix says. `progress(done, total, failing, text)` is called as it goes; `stop` ends
+    it early with what there is.
     """
 
     def __init__(self, plan: Plan, terms: Terms, progress: Callable[[int, int, int, str], None]) -> None:
@@ -87,6 +91,7 @@ class Run:
         self._diagnosis = Diagnosis(self._agents, self._hosts, self._aim, self._bare_walk, closely=terms.closely)
         self._comings = Comings(self._agents, self._hosts)
         self._certificate: SelfSigned | None = None
+        self._secrets = Secrets(())
         self._done = self._failing = self._total = 0
         self._stopped = asyncio.Event()
         self.interrupted = False
@@ -102,6 +107,7 @@ class Run:
 
     async def execute(self) -> Report:
         self._checks = {source: list(self._plan.checks(source)) for source in self._plan.sources}
+        self._secrets = Secrets(check for checks in self._checks.values() for check in checks if self._may_ask(check))
         self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
         try:
             if self._total:
@@ -117,6 +123,13 @@ class Run:
         finally:
             await self._agents.leave()
         return self._report()
+
+    def _may_ask(self, check: Check) -> bool:
+        """Whether the service itself may be asked. Before the installation it need not have its secrets yet."""
+        if check.same_host:
+            return False
+        early = self._terms.phase is Phase.PRE_INSTALL
+        return not early or check.shares_ports or self._agents.agentless(check.target)
 
     async def _work(self) -> None:
         self._progress(0, self._total, 0, "reaching agents")
@@ -325,9 +338,7 @@ class Run:
     def _aim(self, task: int, errand: Errand, source: str) -> Aim:
         check, number = errand.check, self._numbers[source]
         stand_in = errand.view.use is PortUse.STAND_IN
-        fingerprint = (
-            self._certificate.fingerprint if self._certificate and stand_in and check.protocol is Protocol.HTTPS else ""
-        )
+        certificate = self._certificate if stand_in and check.protocol.may_be_tls else None
         return Aim(
             task=task,
             target=self._numbers[check.target],
@@ -336,7 +347,9 @@ class Run:
             protocol=check.protocol,
             key=pair_key(self._keys[check.target], number) if stand_in else b"",
             path=check.path,
-            fingerprint=fingerprint,
+            http=HttpTerms() if stand_in else self._secrets.http(check.http),
+            tls=TlsTerms() if stand_in else self._secrets.tls(check.tls),
+            fingerprint=certificate.fingerprint if certificate else "",
         )
 
     def _count(self, done: int, failing: int) -> None:

@@ -52,6 +52,12 @@ class HttpTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return without(said, (part for _, value in self.secret_headers for part in _parts(value.value)))
 
 
+def without_port(host: str) -> str:
+    """The name or address of a Host header."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).strip("[]")
+
+
 def _parts(value: bytes) -> Iterator[bytes]:
     """The forms in which a server may know the secret: the header, what is behind its scheme, user and password."""
     yield value

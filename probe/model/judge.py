@@ -6,14 +6,18 @@ proves one, else it stays None.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 
+from probe.model.certificate import Certificate, complaints
 from probe.model.check import Check
 from probe.model.ends import Answer, Ends, Stuck
+from probe.model.http import without_port
 from probe.model.observation import Failure, Observation, PortUse, Proof, Receipts, TargetView
 from probe.model.path import Path
 from probe.model.result import Where
-from probe.model.words import Cause, Expect, Listen, Phase, State, Transport, Verdict
+from probe.model.words import Cause, Expect, Listen, Phase, Protocol, State, Transport, Verdict
 
 # Failures of which the source's own kernel knows that nothing was sent, and why.
 _NOT_SENT = frozenset({Failure.NOT_PERMITTED, Failure.NO_ROUTE, Failure.HOST_UNREACHABLE})
@@ -23,7 +27,7 @@ _HOST_UNREACHABLE = {4: (3, 1), 6: (1, 3)}
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about a run of ports of one check.
+    """Everything known about a run of ports of one check. `certificates` are those that the observation has, readable.
 
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
     a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
@@ -44,6 +48,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     large: bool | None = None
     astray: str = ""
+    certificates: tuple[Certificate, ...] = ()
+    now: datetime = datetime.max.replace(tzinfo=UTC)
     source_addresses: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
 
@@ -81,6 +87,20 @@ def http_healthy(status: int, wanted: tuple[int, ...]) -> bool:
     called bad was read by something that expected another protocol (a TLS port asked in plain HTTP says so).
     """
     return status in wanted if wanted else status < 500 and status != 400
+
+
+def tls_complaints(situation: Situation) -> tuple[str, ...]:
+    """What of a handshake does not meet the matrix's demands."""
+    check, seen = situation.check, situation.seen
+    if check.tls is None or seen is None or seen.tls is None:
+        return ()
+    host = check.http.host if check.http is not None else ""
+    name = check.tls.server_name or without_port(host) or check.address
+    return complaints(check.tls, seen.tls, situation.certificates, name, situation.now)
+
+
+def _mismatch(cause: Cause | None) -> Judgement:
+    return Judgement(verdict=Verdict.MISMATCH, cause=cause)
 
 
 def _unknown(cause: Cause | None) -> Judgement:
@@ -190,13 +210,17 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return _by_both_ends(situation, seen) or _unknown(Cause.CONFLICTING_EVIDENCE)
     if seen.failure in _BROKEN_OFF and ends is not None and ends.data_lost:
         return _blocked(Cause.PAYLOAD, None)
-    if seen.failure is not None:
-        cause = None
-        if seen.failure is Failure.BAD_ANSWER:
-            cause = Cause.TLS if seen.operation == "tls" else Cause.WRONG_SERVICE
-        return Judgement(verdict=Verdict.MISMATCH, cause=cause)
+    if tls_complaints(situation):
+        return _mismatch(Cause.TLS)
+    if seen.failure is Failure.BAD_ANSWER:
+        return _mismatch(Cause.TLS if seen.operation == "tls" else Cause.WRONG_SERVICE)
     if seen.status is not None and not http_healthy(seen.status, check.status):
-        return Judgement(verdict=Verdict.MISMATCH, cause=Cause.HTTP_STATUS)
+        # It says so of itself: not now (RFC 9110, section 15.6.4).
+        return _mismatch(Cause.UNHEALTHY if seen.status == 503 else Cause.HTTP_STATUS)
+    if seen.failure is not None:
+        return _mismatch(Cause.UNHEALTHY if seen.failure is Failure.UNHEALTHY else None)
+    if check.tls is not None and seen.tls is None and check.protocol is not Protocol.HTTP_OR_HTTPS:
+        return _unknown(None)  # what is demanded of a handshake was not measured
     if use in (PortUse.FREE, PortUse.ELSEWHERE):
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
     return _passes(situation)

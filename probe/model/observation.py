@@ -66,7 +66,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What one attempt saw, and after how many attempts this was the answer.
 
     `seen_from` is the source's address as the stand-in saw it, `answered_by` the address the stand-in was reached on:
-    beside the ones that were dialled they show translation on the way. `tls` is there if a handshake told something.
+    beside the ones that were dialled they show translation on the way. `location` is where
+    a redirect led, or would lead. `tls` is there if a handshake told something.
     """
 
     state: State
@@ -79,6 +80,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     answered_by: str = ""
     status: int | None = None
     text: str = ""
+    location: str = ""
     tls: TlsFacts | None = None
     attempts: int = 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from probe.model.certificate import TlsSeen
 from probe.model.check import Unchecked
 from probe.model.words import (
     Cause,
@@ -41,8 +42,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """A run of ports of one check that had one outcome. `advice` is what to do, the matrix's own remedy first; empty
-    for a pass. `application` is the matrix's word for what is spoken where `protocol` does not say it. `instead` says
-    why nothing is lost although this failed, such as another way that the matrix says is enough: then it fails no run.
+    for a pass. `application` is the matrix's word for what is spoken where `protocol` does not say it. `tls` is there
+    if a handshake told something. `instead` says why nothing is lost although this failed, such as another way that
+    the matrix says is enough: then it fails no run.
     """
 
     id: str
@@ -73,6 +75,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
     application: str = ""
     severity: Severity | None = None
+    tls: TlsSeen | msgspec.UnsetType = msgspec.UNSET  # most rows have none
     instead: str = ""
 
     @property

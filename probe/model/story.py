@@ -7,14 +7,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.model import bothends
+from probe.model.certificate import told
 from probe.model.icmp import named
+from probe.model.judge import tls_complaints
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
-from probe.model.words import Cause, Expect, State, Transport, Verdict
+from probe.model.words import Cause, Expect, Protocol, State, Transport, Verdict
 from probe.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from probe.model.judge import Judgement, Situation
+    from probe.model.tls import TlsFacts
 
 
 def evidence(situation: Situation) -> tuple[Evidence, ...]:
@@ -22,6 +27,7 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     sentences = []
     if situation.seen is not None:
         sentences.append(Evidence(at="source", what=_seen(situation, situation.seen)))
+        sentences += [Evidence(at="source", what=what) for what in _tls(situation, situation.seen.tls)]
     if situation.astray:
         what = f"the name {situation.check.address} leads elsewhere here: {situation.astray}"
         sentences.append(Evidence(at="source", what=what))
@@ -78,7 +84,11 @@ def _open(situation: Situation, seen: Observation) -> str:
         case Proof.KEYED, _:
             parts.append("the stand-in gave the right answer to a fresh challenge")
         case _, None if seen.status is not None:
-            parts.append(f"HTTP {seen.status}" + (f" from {seen.text!r}" if seen.text else ""))
+            parts.append(_answer(situation, seen) + (f" from {seen.text!r}" if seen.text else ""))
+        case _, None if seen.operation is Operation.TLS:
+            parts.append("shook hands in TLS")
+        case _, Failure.UNHEALTHY:
+            parts.append(f"{_answer(situation, seen)}, and not what a healthy service says: {seen.text}")
         case _, None:
             parts.append("the connection was accepted" if way == "connected" else "a datagram came back")
         case _, Failure.BAD_ANSWER if seen.operation is Operation.TLS:
@@ -98,6 +108,34 @@ def _open(situation: Situation, seen: Observation) -> str:
     if seen.answered_by:
         parts.append(f"it arrived at {seen.answered_by} (translated on the way)")
     return "; ".join(parts)
+
+
+def _answer(situation: Situation, seen: Observation) -> str:
+    """`HTTP 302 to http://a.example/`, `HTTPS: HTTP 200 after a redirect to /login`."""
+    if seen.status is None:
+        return "answered"
+    either = situation.check.protocol is Protocol.HTTP_OR_HTTPS
+    which = ("HTTPS: " if seen.tls is not None else "without TLS: ") if either else ""
+    where = ""
+    if seen.location:
+        where = f" to {seen.location}" if 300 <= seen.status < 400 else f" after a redirect to {seen.location}"
+    return f"{which}HTTP {seen.status}{where}"
+
+
+def _tls(situation: Situation, facts: TlsFacts | None) -> Iterator[str]:
+    """What the handshake told, whatever came of it."""
+    if facts is None:
+        return
+    if facts.version:
+        yield f"TLS {facts.version}, {facts.cipher}"
+    for number, certificate in enumerate(situation.certificates):
+        who = "the certificate" if number == 0 else "sent with it"
+        until = f", valid until {certificate.not_after:%Y-%m-%d %H:%M} UTC" if certificate.not_after else ""
+        names = f", made out to {told(certificate.names)}" if number == 0 else ""
+        what = certificate.problem or (
+            f"{certificate.subject or '(no subject)'}, issued by {certificate.issuer or '(nobody)'}{names}{until}"
+        )
+        yield f"{who}: {what}, SHA-256 {certificate.fingerprint}"
 
 
 def _target(situation: Situation) -> str:
@@ -154,6 +192,8 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
         case _:
             if stopped := bothends.stopped(situation, judgement):
                 return stopped
+            if cause is Cause.TLS and (wrong := _wrong_with_tls(situation)):
+                return wrong
             if situation.astray and cause is Cause.DNS:
                 return f"the name of {check.target} leads to another machine on {check.source}: {situation.astray}"
             return _FAILED.get(cause, _FAILED_UNKNOWN.get(judgement.verdict, "")).format(
@@ -163,6 +203,13 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
                 target=check.target,
                 status=situation.seen.status if situation.seen else "",
             )
+
+
+def _wrong_with_tls(situation: Situation) -> str:
+    found = tls_complaints(situation)
+    if not found and situation.seen is not None and situation.seen.text:
+        found = (f"no TLS session came of it: {situation.seen.text}",)
+    return "; ".join(found)
 
 
 def _passed(situation: Situation) -> str:
@@ -220,6 +267,7 @@ _FAILED: dict[Cause | None, str] = {
     Cause.WRONG_SERVICE: "what answers does not speak the protocol",
     Cause.TLS: "what answers does not speak TLS as it should",
     Cause.HTTP_STATUS: "the service answers HTTP {status}",
+    Cause.UNHEALTHY: "the service answers, and says that it is not well",
     Cause.DNS: "the name of {target} has no address on {source}",
     Cause.NO_ROUTE: "{source} has no route to {target}",
     Cause.RETURN_PATH: "it reaches {target}, and the answer does not come back",
@@ -246,6 +294,7 @@ _ADVICE: dict[Cause | None, str] = {
     Cause.WRONG_SERVICE: "Find out what listens on port {ports} of {target}: it is not {service}.",
     Cause.TLS: "Look at the TLS settings of {service} on {target}, or whether it speaks plain HTTP there.",
     Cause.HTTP_STATUS: "Look into the log of {service} on {target}.",
+    Cause.UNHEALTHY: "Look into the log of {service} on {target}: it runs and is reached, and something that it needs is missing.",
     Cause.INTERCEPTED: "Look for NAT, a redirect, a proxy or a second machine with the address {address} between {source} and {target}.",
     Cause.DNS: "Correct the name resolution of {source}, or give {target} a numeric portcheck_address.",
     Cause.STAND_IN: "Close it in the firewall before something listens there, or add a flow if it is meant: {what}.",

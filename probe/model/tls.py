@@ -31,11 +31,13 @@ class TlsTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to shake hands. Travels in an order.
 
     `server_name` is sent in the handshake (SNI, RFC 6066), empty for the name that is dialled, if it is one. `trust`:
-    the certificate must lead to one of `roots` (PEM), or without those to one that the source's own system trusts.
+    the certificate must lead to one of `roots` (PEM), or without those to one that the source's own system trusts;
+    with `name` it must then be made out to the server name too.
     `identity` is our own certificate with its chain and its private key (PEM), for servers that ask for one.
     """
 
     server_name: str = ""
+    name: bool = False
     trust: bool = False
     roots: bytes = b""
     identity: Secret = Secret()

@@ -1,13 +1,7 @@
-"""HTTP and HTTPS through aiohttp: a real request; where a stand-in is expected, the challenge and its answer ride in
-two headers.
-
-No redirect is followed, no proxy is used, no certificate is trusted or distrusted: what is asked is whether HTTP
-(inside TLS) is spoken there.
-"""
+"""HTTP and HTTPS through aiohttp, on a connection of their own: what is asked is in `request`, what came of it here."""
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
@@ -15,22 +9,25 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import msgspec
 
 from probe import __version__
 from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.words import Protocol, State
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
-from probe.probes.met import met
+from probe.probes.request import Asking
 from probe.probes.tcp import round_trip
-from probe.text import excerpt, printable
-from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
+from probe.probes.tls import NO_TLS, context, shaken, words
+from probe.text import printable
 
 if TYPE_CHECKING:
+    from probe.model.tls import TlsFacts
     from probe.probes.attempt import Attempt, Terms
 
-ASK_HEADER, ANSWER_HEADER = "Portcheck-Ask", "Portcheck-Answer"
 _BYTES = re.compile(r"b('[^\n]*'|\"[^\n]*\")")
-_HEADERS = {"User-Agent": f"portcheck/{__version__}", "Accept": "*/*"}
+_HEADERS = {"User-Agent": f"portcheck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+# Where HTTPS was no success, HTTP has at most so many seconds.
+_LONGEST_SECOND = 4.0
 
 
 class _Socket(socket.socket):
@@ -79,9 +76,32 @@ def _make_socket(info: tuple[Any, ...]) -> socket.socket:
 
 
 async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | None]:
-    """One request on a connection of its own."""
+    """One request on a connection of its own; where it may be HTTP or HTTPS, a second one if the first met no TLS."""
+    if attempt.aim.protocol is not Protocol.HTTP_OR_HTTPS:
+        return await _attempt(attempt, terms, terms.timeout, secured=attempt.aim.protocol is not Protocol.HTTP)
+    seen, rtt = await _attempt(attempt, terms, terms.timeout, secured=True)
+    if seen.operation is not Operation.TLS or seen.tls is not None or not _may_be_plain(seen):
+        return seen, rtt
+    return await _attempt(attempt, terms, min(terms.timeout, _LONGEST_SECOND), secured=False)
+
+
+def _may_be_plain(seen: Observation) -> bool:
+    """Whether a handshake failed as it does where HTTP is spoken without TLS: some servers wait for a line's end."""
+    nonsense = seen.failure is Failure.BAD_ANSWER and seen.text == NO_TLS
+    return nonsense or seen.failure in (Failure.CLOSED, Failure.RESET, Failure.TIMEOUT)
+
+
+async def _attempt(
+    attempt: Attempt, terms: Terms, seconds: float, *, secured: bool
+) -> tuple[Observation, float | None]:
+    try:
+        context(attempt.aim.tls)
+    except ValueError as error:
+        return Observation(state=State.ERROR, operation=Operation.TLS, failure=Failure.OTHER, text=str(error)), None
     sockets: list[_Socket] = []
     _socket.set(sockets)
+    handshakes: list[TlsFacts] = []
+    shaken.set(handshakes)
     bind = terms.bind_for(attempt.address)
     local = (bind, 0) if bind else None
     connector = aiohttp.TCPConnector(
@@ -92,62 +112,33 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         headers=_HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=terms.timeout, ceil_threshold=3600),
+        timeout=aiohttp.ClientTimeout(total=seconds, ceil_threshold=3600),
     ) as session:
-        seen = await _request(session, attempt, terms, sockets)
+
+        def local_address() -> str:
+            for sock in sockets:
+                sock.remember()
+            return sockets[-1].local if sockets else ""
+
+        asking = Asking(session, attempt, local_address, secured=secured)
+        try:
+            seen = await (asking.stand_in(terms.number) if attempt.aim.key else asking.service())
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+            seen = _failure(error, sockets[-1] if sockets else None, secured=secured and not handshakes)
+            if attempt.aim.http.secret_headers and seen.operation is not Operation.TLS:
+                seen = msgspec.structs.replace(seen, text="")  # who repeats what we said may have said our secret
+    if handshakes:
+        seen = msgspec.structs.replace(seen, tls=handshakes[-1])
     used = sockets[-1] if sockets else None
     if used is None or seen.state is not State.OPEN:
         return seen, None
     return seen, used.rtt_ms
 
 
-async def _request(
-    session: aiohttp.ClientSession, attempt: Attempt, terms: Terms, sockets: list[_Socket]
-) -> Observation:
-    aim = attempt.aim
-    nonce = os.urandom(NONCE_SIZE)
-    headers = {ASK_HEADER: make_ask(aim.key, terms.number, nonce, meant=attempt.address).hex()} if aim.key else {}
-    try:
-        response = await session.get(_url(attempt), headers=headers, allow_redirects=False, ssl=_tls(aim.fingerprint))
-    except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-        return _failure(error, attempt, sockets[-1] if sockets else None)
-    status, given = response.status, response.headers.get(ANSWER_HEADER, "")
-    server = excerpt(response.headers.get("Server", "").encode(errors="surrogateescape"))
-    for sock in sockets:
-        sock.remember()
-    response.close()
-    local = sockets[-1].local if sockets else ""
-    if not aim.key:
-        return Observation(
-            state=State.OPEN,
-            operation=Operation.HTTP,
-            proof=Proof.ANSWERED,
-            status=status,
-            text=server,
-            local=local,
-        )
-    try:
-        reply = read_answer(aim.key, nonce, bytes.fromhex(given))
-    except ValueError:
-        reply = None
-    said = f"HTTP {status} {server}".strip()
-    return met(reply, (attempt.address, attempt.port), Operation.HTTP, local, said, status)
-
-
-def _url(attempt: Attempt) -> str:
-    scheme = "https" if attempt.aim.protocol is Protocol.HTTPS else "http"
-    host = f"[{attempt.address}]" if ":" in attempt.address else attempt.address
-    path = attempt.aim.path if attempt.aim.path.startswith("/") else "/" + attempt.aim.path
-    return f"{scheme}://{host}:{attempt.port}{path}"
-
-
-def _tls(fingerprint: str) -> aiohttp.Fingerprint | bool:
-    """With a stand-in its very certificate is demanded; a service's own is not judged here."""
-    return aiohttp.Fingerprint(bytes.fromhex(fingerprint)) if fingerprint else False
-
-
-def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observation:
-    """What the failed request saw. `used` is closed by now and remembers whether the handshake had been completed."""
+def _failure(error: Exception, used: _Socket | None, *, secured: bool) -> Observation:
+    """What the failed request saw. `used` is closed by now and remembers whether TCP's handshake had been completed;
+    `secured`: that of TLS was to be, and was not.
+    """
     if used is not None:
         used.hang_up()
     connected = used is not None and used.connected
@@ -160,12 +151,11 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
             state=State.OPEN, operation=operation, failure=failure, proof=Proof.ACCEPTED, text=text, local=local
         )
 
-    inside = Operation.TLS if attempt.aim.protocol is Protocol.HTTPS else Operation.RECEIVE
+    inside = Operation.TLS if secured else Operation.RECEIVE
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return open_but(Failure.BAD_ANSWER, Operation.TLS, "the certificate is not the stand-in's")
     if isinstance(cause, ssl.SSLError) or isinstance(error, ssl.SSLError):
-        reason = getattr(cause, "reason", None) or type(cause).__name__
-        return open_but(Failure.BAD_ANSWER, Operation.TLS, printable(str(reason))[:80])
+        return open_but(Failure.BAD_ANSWER, Operation.TLS, words(cause))
     if isinstance(error, aiohttp.ClientResponseError):
         return open_but(Failure.BAD_ANSWER, Operation.HTTP, _what_it_said(error.message))
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -185,7 +175,10 @@ def _failure(error: Exception, attempt: Attempt, used: _Socket | None) -> Observ
         return silence(Operation.CONNECT, local)
     if isinstance(cause, OSError) and not connected:
         return from_error(cause, Operation.CONNECT, icmp, local)
-    return open_but(Failure.OTHER, inside, printable(f"{type(error).__name__}: {error}")[:80])
+    text = printable(f"{type(error).__name__}: {error}")[:80]
+    if not connected:
+        return Observation(state=State.ERROR, operation=Operation.CONNECT, failure=Failure.OTHER, text=text)
+    return open_but(Failure.OTHER, inside, text)
 
 
 def _what_it_said(message: str) -> str:

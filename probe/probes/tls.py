@@ -42,6 +42,8 @@ _WORDS = {
     "TLSV1_ALERT_ACCESS_DENIED": "it refuses the client certificate",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "it refuses the handshake: no common cipher, or it demands a client certificate",
 }
+NO_TLS = "what came is no TLS"
+"""The words for an answer that does not read as TLS."""
 # What OpenSSL says of bytes that are no TLS.
 _NO_TLS = frozenset(
     {
@@ -58,7 +60,9 @@ hand the context to somebody else.
 
 
 class TlsFailed(Exception):
-    """The handshake came to no good end. `failure` is BAD_ANSWER, CLOSED or RESET; `facts` are what it told by then."""
+    """The handshake came to no good end. `failure` is BAD_ANSWER, CLOSED, RESET or TIMEOUT; `facts` are what it told by
+    then, None for nothing.
+    """
 
     def __init__(self, failure: Failure, text: str = "", facts: TlsFacts | None = None) -> None:
         super().__init__(text)
@@ -101,8 +105,11 @@ def _chain(secured: ssl.SSLObject) -> tuple[bytes, ...]:
     get: Callable[[], Any] | None = getattr(secured, "get_unverified_chain", None)
     if get is None:
         get = getattr(getattr(secured, "_sslobj", None), "get_unverified_chain", None)
+    if get is None:
+        own = secured.getpeercert(binary_form=True)
+        return (own,) if own else ()
     found: list[bytes] = []
-    for certificate in (get() if get is not None else None) or ():
+    for certificate in get() or ():
         der = certificate if isinstance(certificate, bytes) else ssl.PEM_cert_to_DER_cert(certificate.public_bytes())
         if found and (len(found) >= _MOST_CERTIFICATES or sum(map(len, found)) + len(der) > _MOST_BYTES):
             break
@@ -115,7 +122,8 @@ def context(terms: TlsTerms) -> ssl.SSLContext:
     """A client's context. Raises ValueError where the roots or the identity of the terms cannot be used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.sslobject_class = _Told
-    made.check_hostname = False  # what the certificate is made out to is among the facts
+    # Whoever trusts nobody is told by the facts what the certificate is made out to.
+    made.check_hostname = terms.name and terms.trust
     made.verify_mode = ssl.CERT_REQUIRED if terms.trust else ssl.CERT_NONE
     made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     made.set_ciphers(_CIPHERS)
@@ -152,7 +160,7 @@ def words(error: Exception) -> str:
         return printable(f"the certificate is not trusted: {error.verify_message}")[:120]
     reason = getattr(error, "reason", None) or str(error) or type(error).__name__
     if reason in _NO_TLS:
-        return "what came is no TLS"
+        return NO_TLS
     return _WORDS.get(reason) or printable(reason.lower().replace("_", " "))[:80]
 
 
@@ -169,8 +177,8 @@ class Secured:
         self._sock = sock
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         name = server_name(terms, dialled)
-        self._tls = context(terms).wrap_bio(self._in, self._out, server_hostname=name or None)
-        self.facts = TlsFacts()
+        self._tls = context(terms).wrap_bio(self._in, self._out, server_hostname=name)
+        self.facts: TlsFacts | None = None
 
     async def shake(self) -> TlsFacts:
         """Shake hands; raises TlsFailed."""
@@ -179,8 +187,8 @@ class Secured:
         except ssl.SSLCertVerificationError as error:
             distrust = error.verify_message or "it does not verify"
             raise TlsFailed(Failure.BAD_ANSWER, words(error), facts(self._tls, distrust)) from None
-        self.facts = facts(self._tls)
-        return self.facts
+        self.facts = found = facts(self._tls)
+        return found
 
     async def send(self, data: bytes) -> None:
         """Raises TlsFailed."""
@@ -248,10 +256,5 @@ class Secured:
 
 
 def server_name(terms: TlsTerms, dialled: str) -> str:
-    """The name for the handshake; empty for none, as for an address (RFC 6066, section 3)."""
-    name = terms.server_name or dialled
-    return "" if _is_address(name) else name
-
-
-def _is_address(text: str) -> bool:
-    return ":" in text or text.replace(".", "").isdigit()
+    """The name for the handshake, or the address: ssl does not send those (RFC 6066, section 3)."""
+    return terms.server_name or dialled.partition("%")[0]

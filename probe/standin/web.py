@@ -5,7 +5,6 @@ real TLS.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import time
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from probe.probes.http import ANSWER_HEADER, ASK_HEADER
+from probe.probes.request import ANSWER_HEADER, ASK_HEADER
+from probe.probes.tls import load_identity
 
 if TYPE_CHECKING:
     from probe.standin.answers import Answers
@@ -137,12 +137,6 @@ class _Guest(web.RequestHandler):
 
 
 def _context(certificate: bytes, private_key: bytes) -> ssl.SSLContext:
-    """ssl reads keys from files only; a file in memory never reaches a disk."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    number = os.memfd_create("stand-in", os.MFD_CLOEXEC)
-    try:
-        os.write(number, private_key + certificate)
-        context.load_cert_chain(f"/proc/self/fd/{number}")
-    finally:
-        os.close(number)
+    load_identity(context, private_key + certificate)
     return context

@@ -21,7 +21,7 @@ from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, Transport
 from probe.wire.frames import WireError, frame
 
-VERSION = 3
+VERSION = 4
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):

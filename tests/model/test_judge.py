@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.model.certificate import Certificate
+from probe.model.http import HttpDemand
 from probe.model.judge import Judgement, Situation, http_healthy, judge
 from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
+from probe.model.tls import TlsDemand, TlsFacts
 from probe.model.words import Cause, Expect, Listen, Phase, Protocol, State, Verdict
 
 SOURCE, TARGET, ROUTER = "10.0.0.1", "10.0.0.2", "10.0.9.254"
@@ -39,6 +43,15 @@ MUTE = seen(State.OPEN, Failure.TIMEOUT, Proof.ACCEPTED)
 CUT = seen(State.OPEN, Failure.RESET, Proof.ACCEPTED)
 BAD_TLS = seen(State.OPEN, Failure.BAD_ANSWER, Proof.ACCEPTED, operation=Operation.TLS)
 HTTP_503 = seen(State.OPEN, proof=Proof.ANSWERED, status=503)
+HTTP_502 = seen(State.OPEN, proof=Proof.ANSWERED, status=502)
+BAD_BODY = seen(State.OPEN, Failure.UNHEALTHY, Proof.ANSWERED, status=200, operation=Operation.HTTP)
+SHAKEN = seen(State.OPEN, proof=Proof.ANSWERED, operation=Operation.TLS, tls=TlsFacts(version="1.2", chain=(b"x",)))
+SHAKEN_503 = seen(State.OPEN, proof=Proof.ANSWERED, status=503, tls=TlsFacts(version="1.2", chain=(b"x",)))
+DISTRUSTED = seen(
+    State.OPEN, Failure.BAD_ANSWER, Proof.ACCEPTED, operation=Operation.TLS, tls=TlsFacts(distrust="self-signed")
+)
+NOW = datetime(2026, 6, 15, tzinfo=UTC)
+SHOWN = Certificate(names=("a.example",), not_before=NOW - timedelta(1), not_after=NOW + timedelta(8))
 HTTP_200 = seen(State.OPEN, proof=Proof.ANSWERED, status=200)
 REFUSED = seen(State.CLOSED, Failure.REFUSED)
 REFUSED_BY_ICMP = seen(State.CLOSED, Failure.REFUSED, icmp=Icmp(family=4, type=3, code=3, sender=TARGET))
@@ -118,7 +131,11 @@ REACH = [
     # the service itself
     (LIVE, LISTENER, ACCEPTED, {}, "pass", None),
     (LIVE, LISTENER, HTTP_200, {}, "pass", None),
-    (LIVE, LISTENER, HTTP_503, {}, "mismatch", "http-status"),
+    (LIVE, LISTENER, HTTP_503, {}, "mismatch", "unhealthy"),
+    (LIVE, LISTENER, HTTP_503, {"status": (200,)}, "mismatch", "unhealthy"),
+    (LIVE, LISTENER, HTTP_502, {}, "mismatch", "http-status"),
+    (LIVE, LISTENER, BAD_BODY, {}, "mismatch", "unhealthy"),
+    (LIVE, LISTENER, BAD_BODY, {"status": (204,)}, "mismatch", "http-status"),
     (LIVE, LISTENER, HTTP_503, {"status": (503,)}, "pass", None),
     (LIVE, LISTENER, HTTP_200, {"status": (204,)}, "mismatch", "http-status"),
     (LIVE, LISTENER, BAD_TLS, {}, "mismatch", "tls"),
@@ -197,6 +214,34 @@ BLOCK = [
 ]
 
 
+# what the matrix demands of a handshake, what the source saw, what else is known → verdict, cause
+HANDSHAKES = {
+    "nothing": (None, SHAKEN, {}, "pass", None),
+    "old-enough": (TlsDemand(minimum="1.2"), SHAKEN, {}, "pass", None),
+    "too-old": (TlsDemand(minimum="1.3"), SHAKEN, {}, "mismatch", "tls"),
+    "distrusted": (TlsDemand(trust=True), DISTRUSTED, {}, "mismatch", "tls"),
+    "valid": (TlsDemand(days=8), SHAKEN, {}, "pass", None),
+    "soon-not-valid": (TlsDemand(days=9), SHAKEN, {}, "mismatch", "tls"),
+    "the-name-that-is-dialled": (TlsDemand(name=True), SHAKEN, {"address": "a.example"}, "pass", None),
+    "another-name": (TlsDemand(name=True), SHAKEN, {}, "mismatch", "tls"),
+    "a-name-of-its-own": (TlsDemand(name=True, server_name="a.example"), SHAKEN, {}, "pass", None),
+    "the-name-of-the-host": (TlsDemand(name=True), SHAKEN, {"http": HttpDemand(host="a.example:8443")}, "pass", None),
+    # where the handshake was not measured nothing is known of what is demanded of it
+    "no-handshake": (TlsDemand(days=0), HTTP_200, {}, "inconclusive", None),
+    "none-is-needed": (TlsDemand(days=0), HTTP_200, {"protocol": Protocol.HTTP_OR_HTTPS}, "pass", None),
+    "worse-than-its-status": (TlsDemand(days=9), SHAKEN_503, {}, "mismatch", "tls"),
+    "a-stand-in": (TlsDemand(days=9), KEYED, {"phase": PRE, "view": STAND_IN}, "pass", None),
+}
+
+
+@pytest.mark.parametrize("name", HANDSHAKES)
+def test_what_is_demanded_of_a_handshake(situation: Any, name: str) -> None:
+    demand, what, more, verdict, cause = HANDSHAKES[name]
+    given_ = {"phase": LIVE, "view": LISTENER, "protocol": Protocol.HTTPS, "certificates": (SHOWN,), "now": NOW}
+    found = situation(**{**given_, "seen": what, "tls": demand, **more})
+    assert come_to(judge(found)) == (verdict, cause)
+
+
 def named(row: tuple[Any, ...]) -> str:
     phase, view, what, more, verdict, cause = row
     sight = "nothing" if what is None else f"{what.state}+{what.failure or what.proof}+{what.operation}"
@@ -269,6 +314,14 @@ sights = st.builds(
     | st.builds(Icmp, family=st.sampled_from([4, 6]), type=st.just(3), code=st.integers(0, 15), sender=addresses),
     local=addresses,
     status=st.none() | st.sampled_from([200, 400, 503]),
+    tls=st.none() | st.builds(TlsFacts, version=st.sampled_from(["", "1.2"]), distrust=st.sampled_from(["", "x"])),
+)
+demands = st.none() | st.builds(
+    TlsDemand,
+    name=st.booleans(),
+    trust=st.booleans(),
+    minimum=st.sampled_from(["", "1.3"]),
+    days=st.none() | st.just(1),
 )
 problems = st.none() | st.sampled_from([Cause.NO_AGENT, Cause.AGENT_LOST])
 
@@ -280,6 +333,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "expect": draw(st.sampled_from(Expect)),
         "listen": draw(st.sampled_from(Listen)),
         "protocol": draw(st.sampled_from(Protocol)),
+        "tls": draw(demands),
         "target": draw(st.sampled_from(["a", "b"])),
         "seen": draw(st.none() | sights),
         "view": TargetView(use=draw(st.sampled_from(PortUse))),
@@ -312,6 +366,10 @@ def test_the_rules_above_all_rules(situation: Any, given_: dict[str, Any]) -> No
         assert what is not None
         if check.expect is Expect.REACH:
             assert what.proof is Proof.KEYED or (what.state is State.OPEN and what.failure is None)
+            if check.tls is not None and what.tls is not None and what.proof is not Proof.KEYED:
+                assert not what.tls.distrust
+                assert not check.tls.name
+                assert check.tls.days is None
         else:
             assert what.state is not State.OPEN
             assert not case.receipts.answered

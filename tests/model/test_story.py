@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.model import story
+from probe.model.certificate import Certificate
 from probe.model.judge import Judgement, judge
 from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
 from probe.model.result import Where
+from probe.model.tls import TlsDemand, TlsFacts
 from probe.model.words import Cause, Expect, Phase, Protocol, State, Verdict
 
 # DESIGN: the closed list of causes, by verdict; None where it is not proven.
@@ -31,6 +34,9 @@ CAUSES: dict[Verdict, tuple[str | None, ...]] = {
 OUTCOMES = [(verdict, cause and Cause(cause)) for verdict, causes in CAUSES.items() for cause in causes]
 HOSTILE = "x\x1b]0;gone\x07\r\n\u202e{0}{nothing}"
 SILENT = Observation(state=State.FILTERED, failure=Failure.TIMEOUT)
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+TLS = TlsFacts(version="1.3", cipher="AES", chain=(b"x", b"y"))
+LEAF = Certificate(subject="CN=a", issuer="CN=inter", names=("a", "*.b"), not_after=NOON, fingerprint="ab" * 32)
 ICMP = Icmp(family=4, type=3, code=13, sender="10.0.9.254")
 
 
@@ -95,6 +101,41 @@ def test_a_pass_needs_no_advice(situation: Any, expect: Expect) -> None:
             ["an exchange of large data with the stand-in did not end, where a small one did", "right answer"],
         ),
         (
+            {
+                "seen": Observation(
+                    state=State.OPEN, proof=Proof.ANSWERED, status=302, location="https://b/x", tls=TLS
+                ),
+                "protocol": Protocol.HTTP_OR_HTTPS,
+                "certificates": (LEAF, Certificate(subject="CN=inter", issuer="CN=root", fingerprint="cd" * 32)),
+            },
+            [
+                "HTTPS: HTTP 302 to https://b/x",
+                "TLS 1.3, AES",
+                "the certificate: CN=a, issued by CN=inter, made out to a, *.b, valid until 2026-06-15 12:00 UTC, SHA",
+                f"SHA-256 {'ab' * 32}",
+                f"sent with it: CN=inter, issued by CN=root, SHA-256 {'cd' * 32}",
+            ],
+        ),
+        (
+            {
+                "seen": Observation(state=State.OPEN, proof=Proof.ANSWERED, status=200, location="http://b/login"),
+                "protocol": Protocol.HTTP_OR_HTTPS,
+            },
+            ["without TLS: HTTP 200 after a redirect to http://b/login"],
+        ),
+        (
+            {
+                "seen": Observation(
+                    state=State.OPEN, failure=Failure.UNHEALTHY, status=200, text="the body begins 'red'"
+                )
+            },
+            ["HTTP 200, and not what a healthy service says: the body begins 'red'"],
+        ),
+        (
+            {"seen": Observation(state=State.OPEN, operation=Operation.TLS, tls=TLS), "protocol": Protocol.TLS},
+            ["shook hands in TLS", "TLS 1.3"],
+        ),
+        (
             {"seen": SILENT, "view": TargetView(use=PortUse.STAND_IN), "receipts": Receipts(answered=True)},
             ["received the challenge and answered it"],
         ),
@@ -151,6 +192,17 @@ sights = st.builds(
     answered_by=words,
     status=st.none() | st.just(503),
     text=words,
+    location=words,
+    tls=st.none() | st.builds(TlsFacts, version=words, cipher=words, distrust=words),
+)
+certificates = st.builds(
+    Certificate,
+    subject=words,
+    issuer=words,
+    names=st.tuples(words),
+    not_before=st.none() | st.just(NOON),
+    not_after=st.none() | st.just(NOON),
+    problem=words,
 )
 views = st.builds(TargetView, use=st.sampled_from(PortUse), by=words, bound=st.tuples(words), detail=words)
 
@@ -164,6 +216,8 @@ views = st.builds(TargetView, use=st.sampled_from(PortUse), by=words, bound=st.t
     view=views,
     receipts=st.builds(Receipts, answered=st.booleans(), arrived=st.booleans(), elsewhere=st.sampled_from(["", "c"])),
     target_problem=st.none() | st.sampled_from([Cause.NO_AGENT, Cause.AGENT_LOST]),
+    certificates=st.just(()) | st.tuples(certificates),
+    tls=st.none() | st.builds(TlsDemand, name=st.booleans(), trust=st.booleans(), days=st.none() | st.just(3)),
 )
 def test_whatever_happens_the_sentences_are_whole_and_printable(situation: Any, **given_: Any) -> None:
     case = situation(**given_)

@@ -15,6 +15,7 @@ from probe.coordinator import selfsigned
 from probe.model.observation import Failure, Operation, Proof
 from probe.model.words import Protocol, State, Transport
 from probe.probes import http
+from probe.probes import request as request_
 from probe.wire.challenge import make_answer, read_ask
 from probe.wire.messages import Endpoint
 
@@ -132,10 +133,10 @@ class TestWithAStandIn:
 
     async def test_the_stand_in_of_another_port_answers(self, ask: Any, site: Any, keyed: bytes) -> None:
         async def redirected(request: web.BaseRequest) -> web.Response:
-            challenge = read_ask(bytes.fromhex(request.headers[http.ASK_HEADER]))
+            challenge = read_ask(bytes.fromhex(request.headers[request_.ASK_HEADER]))
             assert challenge is not None
             answer = make_answer(keyed, challenge.nonce, 4242, ("127.0.0.1", 1), "127.0.0.1")
-            return web.Response(headers={http.ANSWER_HEADER: answer.hex()})
+            return web.Response(headers={request_.ANSWER_HEADER: answer.hex()})
 
         port, _ = await site(redirected)
         seen = await ask(http, port, HTTP, key=keyed)
@@ -154,7 +155,7 @@ class TestTheServiceItself:
         (request,) = requests  # a redirect is an answer, not an order
         assert (request.method, request.path_qs) == ("GET", "/health?deep=1")
         assert request.headers["User-Agent"].startswith("portcheck/")
-        assert http.ASK_HEADER not in request.headers
+        assert request_.ASK_HEADER not in request.headers
 
     async def test_https_trusts_anybody_here(self, ask: Any, site: Any, tls: ssl.SSLContext) -> None:
         async def handler(_: web.BaseRequest) -> web.Response:
