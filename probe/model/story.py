@@ -87,6 +87,8 @@ def _open(situation: Situation, seen: Observation) -> str:
             parts.append(_answer(situation, seen) + (f" from {seen.text!r}" if seen.text else ""))
         case _, None if seen.operation is Operation.TLS:
             parts.append("shook hands in TLS")
+        case _, Failure.TIMEOUT | Failure.CLOSED | Failure.RESET if seen.status is not None:
+            parts.append(f"{_answer(situation, seen)}, but the rest of it did not come ({seen.text})")
         case _, Failure.UNHEALTHY:
             parts.append(f"{_answer(situation, seen)}, and not what a healthy service says: {seen.text}")
         case _, None:

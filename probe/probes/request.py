@@ -121,7 +121,7 @@ class Asking:
 
     def _url(self, path: str) -> URL:
         path = path if path.startswith("/") else "/" + path
-        return URL(f"{self._scheme}://{self._address}:{self._attempt.port}{path}")
+        return _as_it_is(f"{self._scheme}://{self._address}:{self._attempt.port}{path}")
 
     def _onward(self, leads: URL) -> str | None:
         """The path that a redirect leads to, if that is on the same server: an agent goes nowhere but where it was
@@ -134,14 +134,14 @@ class Asking:
     async def _with_body(self, response: aiohttp.ClientResponse, seen: Observation) -> Observation:
         """The same, or that the body has not in it what it should."""
         http = self._aim.http
-        data, whole = b"", False
+        data, end = b"", Failure.UNHEALTHY
         try:
-            while not whole:
-                piece = await response.content.read(_MOST_BODY - len(data))
+            while piece := await response.content.read(_MOST_BODY - len(data)):
                 data += piece
-                whole = not piece or len(data) >= _MOST_BODY
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            pass  # what came until then may do
+        except TimeoutError:
+            end = Failure.TIMEOUT  # what came until then may do
+        except (aiohttp.ClientError, OSError):
+            end = Failure.CLOSED
         text = data.decode(errors="replace")
         try:
             healthy = http.text in text and (not http.regex or search(http.regex, text))
@@ -151,12 +151,11 @@ class Asking:
             )
         if healthy:
             return seen
+        # Where a secret was sent, what comes back may have it in it.
         said = (
             f"the body begins {excerpt(data)!r}" if data and not http.secret_headers else f"{len(data)} bytes of body"
         )
-        return msgspec.structs.replace(
-            seen, failure=Failure.UNHEALTHY if whole else Failure.TIMEOUT, text=said if whole else seen.text
-        )
+        return msgspec.structs.replace(seen, failure=end, text=said)
 
 
 def _server(response: aiohttp.ClientResponse, http: HttpTerms) -> str:
@@ -167,9 +166,14 @@ def _location(response: aiohttp.ClientResponse) -> URL | None:
     if response.status not in _REDIRECTS or "Location" not in response.headers:
         return None
     try:
-        return response.url.join(URL(response.headers["Location"]))
+        return response.url.join(_as_it_is(response.headers["Location"]))
     except ValueError:
         return None
+
+
+def _as_it_is(text: str) -> URL:
+    """Quoted only where it has to be: `%2F` in it is not `/`."""
+    return URL(text, encoded=text.isascii() and text.isprintable() and " " not in text)
 
 
 def _shown(leads: URL) -> str:

@@ -26,8 +26,8 @@ WRONG = {
     "no-http": ("http 8081", "banner 8081", "wrong-service"),
     "no-tls": ("https 8444", "http 8444", "tls"),
     "hostile": ("http 8083", "hostile 8083", "wrong-service"),
-    "unwell": ("http 8082", "http 8082 status=503", "http-status"),
-    "unwell-tls": ("https 8445", "https 8445 status=503", "http-status"),
+    "unwell": ("http 8082", "http 8082 status=503", "unhealthy"),
+    "unwell-tls": ("https 8445", "https 8445 status=503", "unhealthy"),
 }
 ABSENT = {"no-tcp": "tcp 5010", "no-udp": "udp 5011", "no-http-there": "http 8090", "no-https-there": "https 8446"}
 # The service is there and well; a firewall is in the way.
