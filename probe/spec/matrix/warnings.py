@@ -49,6 +49,7 @@ def _warnings(document: Document, merged: Matrix) -> Iterator[tuple[Place, str, 
     yield from _overlaps(document, merged)
     yield from _ephemeral(document, merged)
     yield from _counts(document, merged)
+    yield from _credulous(document, merged)
     yield from sense.never(document, merged)
     yield from sense.repeated(document)
 
@@ -131,6 +132,17 @@ def _counts(document: Document, merged: Matrix) -> Iterator[tuple[Place, str, st
         if count > len(ports):
             message = f"{count} ports of service {name!r} are in use at a time, and it has {len(ports)}"
             yield document.value("services", name, "count").place, message, ""
+
+
+def _credulous(document: Document, merged: Matrix) -> Iterator[tuple[Place, str, str]]:
+    """Secrets for a server that need not show who it is."""
+    for name, row in document.matrix.services.items():
+        service = merged.services.get(name, row)
+        if not row.http or not service.http or not service.http.secrets:
+            continue
+        if service.protocols != ("https",) or not (service.tls and service.tls.trust and service.tls.name):
+            hint = "protocol: https, and tls: {trust: true, name: true}, or with ca: FILE for a CA of your own"
+            yield document.key("services", name, "http"), f"the secrets of {name!r} go to whoever answers there", hint
 
 
 def _ports(service: Service, merged: Matrix) -> PortSet:

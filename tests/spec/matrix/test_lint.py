@@ -37,10 +37,14 @@ services:
   pool: {role: lb, port: 100-109, listen: some, count: "{many}", cite: doc}
   worker: {role: lb, port: 105, cite: doc}
   spread: {role: lb, port: 40000-40009, listen: some, count: 10, cite: doc}
+  clear: {role: lb, port: 200, protocol: http, http: {credentials: {basic: {env: LOGIN}}}, cite: doc}
+  anybody: {role: lb, port: 201, protocol: https, http: {headers: {X-Key: {env: KEY}}}, tls: {trust: true}, cite: doc}
+  known: {role: lb, port: 202, protocol: https, http: {headers: {K: {env: K}}}, tls: {ca: f, name: true}, cite: doc}
+  public: {role: lb, port: 203, protocol: http, http: {headers: {Accept: text/html}}, cite: doc}
 flows:
   - {from: every-host, to: [web-http, web-more, web-udp, web-open], when: {not: {role: lb}}}
   - {from: web, to: [metrics, etcd, early, dns], cite: doc}
-  - {from: web, to: [pool, worker, spread], cite: doc}
+  - {from: web, to: [pool, worker, spread, clear, anybody, known, public], cite: doc}
   - {from: web, to: [worker, pool], when: {all: [{role: lb}, {not: {role: lb}}]}, cite: doc}
 profiles:
   least: {requires: [small]}
@@ -59,8 +63,10 @@ shop.yaml:26:32: warning: services 'web-http' and 'dns' share tcp 80 on the same
 shop.yaml:26:32: warning: services 'web-more' and 'dns' share tcp 80 on the same hosts
 shop.yaml:26:32: warning: services 'web-udp' and 'dns' share udp 80 on the same hosts
 shop.yaml:27:56: warning: 11 ports of service 'pool' are in use at a time, and it has 10
-shop.yaml:31:5: warning: flows[0] cites no source, where others do
-shop.yaml:34:43: warning: the condition of flows[3] can never hold
+shop.yaml:30:48: warning: the secrets of 'clear' go to whoever answers there
+shop.yaml:31:51: warning: the secrets of 'anybody' go to whoever answers there
+shop.yaml:35:5: warning: flows[0] cites no source, where others do
+shop.yaml:38:43: warning: the condition of flows[3] can never hold
 """
 
 
