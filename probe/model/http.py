@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+MOST_REDIRECTS = 10
+
+
+class Method(StrEnum):
+    """None of them changes anything (RFC 9110, section 9.2.1): an agent reads no order with another."""
+
+    GET = "GET"
+    HEAD = "HEAD"
+    OPTIONS = "OPTIONS"
+
+
 class HttpDemand(msgspec.Struct, frozen=True, kw_only=True):
     """As a matrix has it. `host` is the Host header, empty for the name or address that is dialled. A header's value is
     a text, or where it is found. `basic` (`user:password`) and `bearer` (a token) are credentials: one of them, or
@@ -21,7 +33,7 @@ class HttpDemand(msgspec.Struct, frozen=True, kw_only=True):
     followed.
     """
 
-    method: str = "GET"
+    method: Method = Method.GET
     host: str = ""
     headers: tuple[tuple[str, str | SecretSource], ...] = ()
     basic: SecretSource | None = None
@@ -39,7 +51,7 @@ class HttpDemand(msgspec.Struct, frozen=True, kw_only=True):
 class HttpTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to ask. Travels in an order: what had to be looked up is in it."""
 
-    method: str = "GET"
+    method: Method = Method.GET
     host: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     secret_headers: tuple[tuple[str, Secret], ...] = ()

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from probe.model.http import HttpTerms, without_port
+from probe.model.http import MOST_REDIRECTS, HttpTerms, without_port
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
 from probe.probes.met import met
@@ -68,7 +68,7 @@ class Asking:
     async def service(self) -> Observation:
         """The request that the matrix wants, and the redirects that it wants followed."""
         http, path, leads = self._aim.http, self._aim.path, ""
-        for left in range(http.redirects, -1, -1):
+        for left in range(min(http.redirects, MOST_REDIRECTS), -1, -1):
             response = await self._request(path)
             try:
                 to = _location(response)
@@ -100,10 +100,12 @@ class Asking:
         if host := http.host or self._name:
             headers["Host"] = host
         if self._scheme == "http":
-            return await self._session.request(http.method, self._url(path), headers=headers, allow_redirects=False)
+            return await self._session.request(
+                http.method.value, self._url(path), headers=headers, allow_redirects=False
+            )
         name = server_name(aim.tls, without_port(http.host) or aim.address)
         return await self._session.request(
-            http.method,
+            http.method.value,
             self._url(path),
             headers=headers,
             allow_redirects=False,

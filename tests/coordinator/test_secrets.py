@@ -10,7 +10,7 @@ import pytest
 from probe.coordinator.secrets import Secrets
 from probe.errors import UserError
 from probe.model.check import Check
-from probe.model.http import HttpDemand, HttpTerms
+from probe.model.http import HttpDemand, HttpTerms, Method
 from probe.model.ports import PortSet
 from probe.model.secret import Secret, SecretSource, without
 from probe.model.tls import TlsDemand, TlsTerms
@@ -54,7 +54,7 @@ def test_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KEY", "k")
     (tmp_path / "login").write_text("user:pass:word\n")
     demand = HttpDemand(
-        method="HEAD",
+        method=Method.HEAD,
         host="a.example",
         headers=(("Accept", "text/plain"), ("X-Key", SecretSource(env="KEY"))),
         basic=SecretSource(file=str(tmp_path / "login")),
@@ -63,7 +63,7 @@ def test_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         redirects=3,
     )
     assert http_terms(demand) == HttpTerms(
-        method="HEAD",
+        method=Method.HEAD,
         host="a.example",
         headers=(("Accept", "text/plain"),),
         secret_headers=(

@@ -133,7 +133,7 @@ def test_the_ports_of_telegraf_and_influxdb_are_not_on_the_page(expected: Any, m
     }
     plan = make(telegraf_relay_port="8186", telegraf_peer_port="8187", influxdb_port="8086")
     told = """
-        head, compute > head 8186/tcp   alternative
+        head, compute > head 8186/http-or-https   alternative
         head          > head 8187/https hosts=other
         head          > head 8086/tcp   local hosts=same
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from probe.model.http import HttpTerms
+from probe.model.http import HttpTerms, Method
 from probe.model.observation import Failure, Operation
 from probe.model.secret import Secret
 from probe.model.tls import TlsTerms
@@ -65,7 +65,7 @@ class TestTheRequest:
     async def test_is_made_as_the_matrix_has_it(self, ask: Any, site: Any) -> None:
         port, requests = await site(ok)
         terms = HttpTerms(
-            method="OPTIONS",
+            method=Method.OPTIONS,
             host="shop.example:8443",
             headers=(("Accept", "application/json"), ("X-Tenant", "a b")),
             secret_headers=(("Authorization", Secret(b"Bearer x")), ("X-Key", Secret(b"k"))),

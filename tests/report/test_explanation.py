@@ -282,7 +282,9 @@ def test_as_json_it_is_the_rows_with_their_packets_and_path(situation: str) -> N
     assert (document["schema"], document["run"]["id"]) == ("portcheck.explain/1", "c0ffee")
     (check,) = document["checks"]
     one, account = made.explanations[0].row, made.explanations[0].account
-    assert msgspec.convert({key: check[key] for key in CheckResult.__struct_fields__}, CheckResult) == one
+    assert (
+        msgspec.convert({key: check[key] for key in CheckResult.__struct_fields__ if key in check}, CheckResult) == one
+    )
     ends = (account.source, account.target) if account else (None, None)
     for end, seen in zip(("source", "target"), ends, strict=True):
         packets = check["packets"][end]

@@ -79,7 +79,7 @@ def _http(demand: HttpDemand) -> dict[str, Any]:
     credentials = {kind: _secret(said) for kind, said in (("basic", demand.basic), ("bearer", demand.bearer)) if said}
     body = {key: said for key, said in (("text", demand.text), ("regex", demand.regex)) if said}
     return {
-        "method": demand.method,
+        "method": demand.method.value,
         "host": demand.host,
         "headers": {name: said if isinstance(said, str) else _secret(said) for name, said in demand.headers},
         "credentials": credentials or None,

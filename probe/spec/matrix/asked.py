@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.model.http import HttpDemand
+from probe.model.http import MOST_REDIRECTS, HttpDemand, Method
 from probe.model.secret import SecretSource
 from probe.model.tls import VERSIONS, TlsDemand
 from probe.spec.matrix.kinds import Flag, Text, Whole, Word
@@ -91,7 +91,7 @@ HTTP = Row(
     "what is asked in HTTP",
     {
         "method": Key(
-            Word("method", ("GET", "HEAD", "OPTIONS"), hint="portcheck changes nothing at a service"),
+            Word.of("method", Method, hint="portcheck changes nothing at a service"),
             "GET (where it is not said), HEAD or OPTIONS",
         ),
         "host": Key(
@@ -135,7 +135,7 @@ HTTP = Row(
             "what the first 64 KiB of a healthy answer have in them",
         ),
         "redirects": Key(
-            Whole("a number of redirects", 0, 10),
+            Whole("a number of redirects", 0, MOST_REDIRECTS),
             "so many are followed, within the same scheme, host and port; none where it is not said",
         ),
     },
@@ -234,7 +234,7 @@ def check_asked(document: Document, service: Service, path: tuple[str | int, ...
 
     http, tls = service.http, service.tls
     if http is not None and document.has(*path, "http"):
-        if http.method == "HEAD" and (http.text or http.regex):
+        if http.method is Method.HEAD and (http.text or http.regex):
             add(("http", "body"), "the answer to HEAD has no body", "remove it, or the method")
         for name, value in http.headers:
             if name.lower() in _OURS:

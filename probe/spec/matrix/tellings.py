@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.model.expand import variables_of
+from probe.model.http import Method
 from probe.model.words import Enough, Family, Hosts, Listen, Need
 from probe.text import printable
 
@@ -73,7 +74,7 @@ def http_told(demand: HttpDemand | None) -> str:
         return ""
     names = [name for name, _ in demand.headers]
     told = [
-        demand.method if demand.method != "GET" else "",
+        demand.method.value if demand.method is not Method.GET else "",
         f"host {demand.host}" if demand.host else "",
         f"header{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else "",
         *(f"{kind} credentials from {source}" for kind, source in _credentials(demand)),

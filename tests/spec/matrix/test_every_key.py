@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from probe.model.conditions import Condition
-from probe.model.http import HttpDemand
+from probe.model.http import HttpDemand, Method
 from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
 from probe.model.secret import SecretSource
 from probe.model.tls import TlsDemand
@@ -200,7 +200,7 @@ SERVICES = (
         roles=("db",),
         port="9090",
         protocols=("http",),
-        http=HttpDemand(method="HEAD", bearer=SecretSource(env="TOKEN")),
+        http=HttpDemand(method=Method.HEAD, bearer=SecretSource(env="TOKEN")),
         matrix="shop",
     ),
     Service(

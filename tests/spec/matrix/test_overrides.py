@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from probe.model.conditions import Condition
-from probe.model.http import HttpDemand
+from probe.model.http import HttpDemand, Method
 from probe.model.matrix import Scope
 from probe.model.tls import TlsDemand
 from probe.model.words import During, Enough, Hosts, Listen, Need, Severity
@@ -51,7 +51,7 @@ OF_A_SERVICE: dict[str, tuple[str, str, Any]] = {
     "protocol": ("https", "protocols", ("https",)),
     "path": ("/health", "path", "/health"),
     "status": ("204", "status", (204,)),
-    "http": ("{method: HEAD}", "http", HttpDemand(method="HEAD")),
+    "http": ("{method: HEAD}", "http", HttpDemand(method=Method.HEAD)),
     "tls": ("{minimum: 1.3}", "tls", TlsDemand(minimum="1.3")),
     "listen": ("some", "listen", Listen.SOME),
     "at": ('"{vip}:80"', "at", ("{vip}:80",)),
