@@ -14,6 +14,7 @@ import msgspec
 from probe import __version__
 from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.words import Protocol, State
+from probe.probes import handshake
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
 from probe.probes.request import Asking
 from probe.probes.tcp import round_trip
@@ -77,12 +78,16 @@ def _make_socket(info: tuple[Any, ...]) -> socket.socket:
 
 async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | None]:
     """One request on a connection of its own; where it may be HTTP or HTTPS, a second one if the first met no TLS."""
-    if attempt.aim.protocol is not Protocol.HTTP_OR_HTTPS:
-        return await _attempt(attempt, terms, terms.timeout, secured=attempt.aim.protocol is not Protocol.HTTP)
-    seen, rtt = await _attempt(attempt, terms, terms.timeout, secured=True)
-    if seen.operation is not Operation.TLS or seen.tls is not None or not _may_be_plain(seen):
-        return seen, rtt
-    return await _attempt(attempt, terms, min(terms.timeout, _LONGEST_SECOND), secured=False)
+    protocol = attempt.aim.protocol
+    seen, rtt = await _attempt(attempt, terms, terms.timeout, secured=protocol is not Protocol.HTTP)
+    if protocol is Protocol.HTTP_OR_HTTPS and seen.operation is Operation.TLS and _may_be_plain(seen):
+        return await _attempt(attempt, terms, min(terms.timeout, _LONGEST_SECOND), secured=False)
+    if terms.careful and seen.tls is not None and seen.failure in (Failure.RESET, Failure.CLOSED):
+        # Who wants a client certificate in TLS 1.3 says so only now, and a reset may have taken the words away.
+        again, _ = await handshake.probe(attempt, terms)
+        if again.failure is Failure.BAD_ANSWER:
+            return again, rtt
+    return seen, rtt
 
 
 def _may_be_plain(seen: Observation) -> bool:
@@ -114,6 +119,7 @@ async def _attempt(
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=seconds, ceil_threshold=3600),
     ) as session:
+        session._retry_connection = False  # noqa: SLF001  (trying again is the walk's affair)
 
         def local_address() -> str:
             for sock in sockets:
@@ -154,8 +160,10 @@ def _failure(error: Exception, used: _Socket | None, *, secured: bool) -> Observ
     inside = Operation.TLS if secured else Operation.RECEIVE
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return open_but(Failure.BAD_ANSWER, Operation.TLS, "the certificate is not the stand-in's")
-    if isinstance(cause, ssl.SSLError) or isinstance(error, ssl.SSLError):
-        return open_but(Failure.BAD_ANSWER, Operation.TLS, words(cause))
+    # Before anything looks at its errno, which is OpenSSL's: 1 is not EPERM.
+    complaint = _complaint(error)
+    if complaint is not None:
+        return open_but(Failure.BAD_ANSWER, Operation.TLS, words(complaint))
     if isinstance(error, aiohttp.ClientResponseError):
         return open_but(Failure.BAD_ANSWER, Operation.HTTP, _what_it_said(error.message))
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -179,6 +187,20 @@ def _failure(error: Exception, used: _Socket | None, *, secured: bool) -> Observ
     if not connected:
         return Observation(state=State.ERROR, operation=Operation.CONNECT, failure=Failure.OTHER, text=text)
     return open_but(Failure.OTHER, inside, text)
+
+
+def _complaint(error: BaseException | None) -> ssl.SSLError | None:
+    """OpenSSL's error, which aiohttp may have put into one of its own (of which some are SSLErrors, and wordless)."""
+    for _ in range(8):
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            error = error.certificate_error
+        elif isinstance(error, aiohttp.ClientConnectorError):
+            error = error.os_error
+        elif isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+            return error
+        elif error is not None:
+            error = error.__cause__
+    return None
 
 
 def _what_it_said(message: str) -> str:

@@ -9,7 +9,7 @@ import struct
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientOSError, web
 
 from probe.coordinator import selfsigned
 from probe.model.observation import Failure, Operation, Proof
@@ -266,6 +266,16 @@ async def test_what_answers_is_no_tls(ask: Any, serve: Any, fingerprint: str, ha
     assert seen.state is State.OPEN
     assert seen.failure in failures
     assert seen.operation is Operation.TLS or seen.failure is not Failure.BAD_ANSWER
+
+
+def test_an_error_of_openssl_is_no_errno() -> None:
+    """Its 1 is not EPERM, wherever aiohttp has put it."""
+    alert = ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]")
+    wrapped = ClientOSError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]")
+    wrapped.__cause__ = alert
+    for error in (alert, wrapped):
+        seen = http._failure(error, None, secured=False)
+        assert (seen.state, seen.failure, seen.operation) == (State.OPEN, Failure.BAD_ANSWER, Operation.TLS)
 
 
 async def test_nothing_listens(ask: Any, free_port: int) -> None:

@@ -16,7 +16,7 @@ from probe.model.observation import Failure, Operation, Proof
 from probe.model.secret import Secret
 from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, State
-from probe.probes import handshake
+from probe.probes import handshake, http
 from probe.probes.tls import Secured, context, words
 
 if TYPE_CHECKING:
@@ -153,6 +153,15 @@ class TestOurOwnCertificate:
         identity = Secret(stranger.issue("client").read_bytes())
         seen = await ask(handshake, port, TLS, tls=TlsTerms(identity=identity))
         assert (seen.failure, seen.text) == (Failure.BAD_ANSWER, "it does not trust the client certificate")
+
+    @pytest.mark.parametrize("protocol", [Protocol.HTTPS, Protocol.HTTP_OR_HTTPS], ids=str)
+    async def test_is_demanded_of_a_request(self, ask: Any, server: Any, authority: Any, protocol: Protocol) -> None:
+        """Which may be on its way when the complaint comes, and then the complaint is lost; it is asked for again."""
+        port = server(authority.issue("a.example"), clients=authority.root)
+        for _ in range(5):
+            seen = await ask(http, port, protocol, careful=True)
+            assert (seen.state, seen.failure, seen.operation) == (State.OPEN, Failure.BAD_ANSWER, Operation.TLS)
+            assert seen.text == "it demands a client certificate"
 
     async def test_cannot_be_used(self, ask: Any, server: Any, authority: Any) -> None:
         """That is no fault of the network."""
