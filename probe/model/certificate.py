@@ -64,7 +64,7 @@ def _complaints(demand: TlsDemand, facts: TlsFacts, own: Certificate | None, nam
         elif own.not_before > now:
             yield f"the certificate is valid only from {own.not_before:%Y-%m-%d %H:%M} UTC on"
         elif left < timedelta(days=demand.days):
-            days = f"{left.days} day{'' if left.days == 1 else 's'}"
+            days = f"{left.days} day{'' if left.days == 1 else 's'}" if left.days else "less than a day"
             yield f"the certificate expires in {days}, on {own.not_after:%Y-%m-%d}, and {demand.days} are demanded"
 
 

@@ -325,6 +325,8 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     template = _ADVICE[judgement.cause] if known else _ADVICE_UNKNOWN[judgement.verdict]
     if situation.agentless and judgement.cause is Cause.NO_AGENT:
         template = "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
+    if judgement.cause is Cause.TLS and tls_complaints(situation):
+        template = "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
     where = judgement.where.address if judgement.where and judgement.where.address else "the network"
     if judgement.where is not None and judgement.where.side == "after":
         where = f"{where}, or of the device behind it,"

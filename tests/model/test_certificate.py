@@ -56,6 +56,8 @@ def test_expired_and_not_yet_valid() -> None:
     assert wrong({"days": 0}, "a", FACTS, old) == ["the certificate has expired on 2026-06-14"]
     assert wrong({"days": 0}, "a", FACTS, young) == ["the certificate is valid only from 2026-06-16 12:00 UTC on"]
     assert wrong({"days": 0}, "a", FACTS, soon) == []
+    today = Certificate(names=("a",), not_before=NOW - timedelta(1), not_after=NOW + timedelta(0, 60))
+    assert wrong({"days": 2}, "a", FACTS, today)[0].startswith("the certificate expires in less than a day, on 2026")
     assert wrong({"days": 2}, "a", FACTS, soon)[0].startswith("the certificate expires in 1 day, on 2026-06-16")
 
 

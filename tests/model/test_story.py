@@ -173,6 +173,13 @@ def test_the_advice_says_whose_ticket_it_is(situation: Any) -> None:
     assert advice == "Ask the owner of 10.0.9.254 to allow tcp 5432 from a (10.0.0.1) to b (10.0.0.2)."
 
 
+def test_a_certificate_has_advice_of_its_own(situation: Any) -> None:
+    case = situation(seen=Observation(state=State.OPEN, tls=TLS), tls=TlsDemand(minimum="1.3", days=3), now=NOON)
+    found = Judgement(verdict=Verdict.MISMATCH, cause=Cause.TLS)
+    assert "plain HTTP" in story.advice(situation(seen=SILENT), found, "1")
+    assert story.advice(case, found, "1").startswith("Renew or replace the certificate of db on b")
+
+
 def _fields(case: Any) -> dict[str, Any]:
     return {name: getattr(case, name) for name in case.__struct_fields__}
 

@@ -143,7 +143,7 @@ def test_auto_asks_what_is_there_and_stands_in_for_the_rest(portcheck: Portcheck
         services = {"there": "http 8080", "unwell": "http 8081", "missing": "http 8082"}
         run = portcheck(lab, pair(), services, phase="auto")
     assert run.outcome(service="there") == ("pass", None), run
-    assert run.outcome(service="unwell") == ("mismatch", "http-status"), run
+    assert run.outcome(service="unwell") == ("mismatch", "unhealthy"), run
     assert run.row(service="missing")["verdict"] == "pass", run
 
 

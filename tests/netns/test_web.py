@@ -219,9 +219,11 @@ def live(portcheck: Portcheck, lab: Lab, before: Run, text: str, folder: Path) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_once_it_runs(live: Run, folder: Path, name: str) -> None:
+def test_once_it_runs(live: Run, folder: Path, name: str, record_property: Any) -> None:
     keys, verdict, cause, words = cases(folder)[name]
     row = live.row(service=name)
+    expected = f"{verdict} {cause or ''}".strip()
+    record_property("situation", (f"web: {name}", expected, f"{row['verdict']} {row['cause'] or ''}".strip()))
     assert (row["verdict"], row["cause"]) == (verdict, cause), (keys, row)
     told = " | ".join([row["detail"], *(item["what"] for item in row["evidence"])])
     assert words in told

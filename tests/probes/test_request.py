@@ -16,6 +16,9 @@ from probe.model.secret import Secret
 from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, State
 from probe.probes import http
+from probe.probes.attempt import Attempt, Terms
+from probe.probes.request import Asking
+from probe.wire.messages import Aim, Walk
 
 if TYPE_CHECKING:
     import asyncio
@@ -82,13 +85,35 @@ class TestTheRequest:
         ("protocol", "port_of_scheme", "host"), [(HTTP, 80, "a.example"), (HTTP, 8080, "a.example:8080")]
     )
     def test_names_who_was_dialled(self, protocol: Protocol, port_of_scheme: int, host: str) -> None:
-        from probe.probes.attempt import Attempt
-        from probe.probes.request import Asking
-        from probe.wire.messages import Aim
-
         aim = Aim(task=1, target=1, address="a.example", ports="1", protocol=protocol)
         asking = Asking(Any, Attempt(aim, "192.0.2.1", port_of_scheme), str, secured=False)
         assert asking._name == host
+
+    async def test_is_made_to_a_name(self, site: Any, certified: Any, authority: Any) -> None:
+        """In the Host header and in the handshake stands the name, whatever address it has."""
+        names: list[str | None] = []
+        certified.sni_callback = lambda _socket, name, _context: names.append(name)
+        port, requests = await site(ok, ssl_context=certified)
+        terms = TlsTerms(trust=True, name=True, roots=authority.root.read_bytes())
+        aim = Aim(task=1, target=1, address="a.example", ports=str(port), protocol=HTTPS, tls=terms)
+        seen, _ = await http.probe(Attempt(aim, "127.0.0.1", port), Terms(number=1))
+        assert (seen.status, seen.tls.distrust if seen.tls else None) == (200, "")
+        assert (names, requests[0].headers["Host"]) == (["a.example"], f"a.example:{port}")
+
+    async def test_over_ipv6(self, ask: Any, serve: Any, authority: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority.issue("::1", file="ipv6"))
+        hosts = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            hosts.append((await reader.readuntil(b"\r\n\r\n")).partition(b"Host: ")[2].partition(b"\r")[0].decode())
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /in\r\nContent-Length: 0\r\n\r\n")
+
+        port = await serve(answer, address="::1", ssl=context)
+        terms = TlsTerms(trust=True, name=True, roots=authority.root.read_bytes())
+        seen = await ask(http, port, HTTPS, address="::1", tls=terms, http=HttpTerms(redirects=1))
+        assert (seen.status, seen.location) == (302, f"https://[::1]:{port}/in")
+        assert hosts == [f"[::1]:{port}"] * 2
 
     async def test_asks_for_the_name_that_is_dialled_in_tls(self, ask: Any, site: Any, certified: Any) -> None:
         names: list[str | None] = []
@@ -346,8 +371,6 @@ class TestSecrets:
             assert said[:10] not in repr(seen)
 
     def test_do_not_show_in_an_order(self) -> None:
-        from probe.wire.messages import Aim, Walk
-
         terms = HttpTerms(secret_headers=(("X-Key", Secret(TOKEN.encode())),))
         tls = TlsTerms(identity=Secret(TOKEN.encode()))
         aim = Aim(task=1, target=1, address="a", ports="1", protocol=HTTP, http=terms, tls=tls)
