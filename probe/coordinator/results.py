@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from probe.coordinator.alternatives import with_alternatives
-from probe.coordinator.certificates import read
 from probe.model import story
 from probe.model.certificate import TlsSeen
 from probe.model.judge import Judgement, Situation, judge
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from probe.coordinator.names import Names
     from probe.coordinator.pieces import Piece
     from probe.coordinator.receipts import Ledger
+    from probe.model.certificate import Certificate
     from probe.model.check import Check
     from probe.model.inventory import Host
     from probe.model.observation import Observation
@@ -130,7 +130,7 @@ class Results:
             phase=self._phase,
             astray=self._names.astray(check, piece) if piece is not None else "",
             now=self._now,
-            certificates=tuple(read(der) for der in facts.chain) if facts is not None else (),
+            certificates=_readable(facts) if facts is not None else (),
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
@@ -183,6 +183,12 @@ class Results:
             if problem is not None and problem[0] is judgement.cause:
                 return problem[1]
         return "not measured: the run was interrupted" if self._interrupted else ""
+
+
+def _readable(facts: TlsFacts) -> tuple[Certificate, ...]:
+    from probe.coordinator.certificates import read  # cryptography is for runs that meet a certificate
+
+    return tuple(read(der) for der in facts.chain)
 
 
 def _others(situation: Situation) -> str:

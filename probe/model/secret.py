@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,5 +42,5 @@ def without(text: str, secrets: Iterable[bytes]) -> str:
     """A stranger's words without what we ourselves may have told him: some servers repeat the request."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
-            text = text.replace(secret.decode(errors="replace"), "…")
+            text = re.sub(re.escape(secret.decode(errors="replace")), "…", text, flags=re.IGNORECASE)
     return text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import aiohttp
 import msgspec
@@ -46,8 +47,7 @@ class Asking:
         self._aim = attempt.aim
         self._local = local
         self._scheme = "https" if secured else "http"
-        address = attempt.address.partition("%")[0]
-        self._address = f"[{address}]" if ":" in address else address
+        self._address = f"[{attempt.address}]" if ":" in attempt.address else attempt.address
 
     async def stand_in(self, number: int) -> Observation:
         """The challenge in one header, its answer in another. Nothing else of the service's is said to it."""
@@ -89,7 +89,7 @@ class Asking:
             proof=Proof.ANSWERED,
             status=response.status,
             text=_server(response, http),
-            location=printable(http.discreet(leads))[:120],
+            location=printable(leads)[:120] if http.discreet(unquote(leads)) == unquote(leads) else "…",
             local=self._local(),
         )
         return await self._with_body(response, seen) if http.text or http.regex else seen

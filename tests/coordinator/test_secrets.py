@@ -150,4 +150,4 @@ def test_a_secret_does_not_print(shown: Any) -> None:
 
 
 def test_words_without_secrets() -> None:
-    assert without("it is hidden, and hiddenly so", [b"hidden", b"it"]) == "it is …, and …ly so"
+    assert without("it is hidden, and Hiddenly so", [b"hidden", b"it"]) == "it is …, and …ly so"

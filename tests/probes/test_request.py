@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 HTTP, HTTPS, EITHER = Protocol.HTTP, Protocol.HTTPS, Protocol.HTTP_OR_HTTPS
-TOKEN = "s3cr3t-t0ken-of-ours"
+TOKEN = 'S3cr3t-t0ken"of-ours'
 
 
 @pytest.fixture
@@ -340,6 +340,7 @@ class TestSecrets:
             b"HTTP/1.1 200 OK\r\nServer: %s\r\nContent-Length: 0\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nServer: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx %s\r\n\r\n",
             b"HTTP/1.1 302 OK\r\nLocation: /%s\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 302 OK\r\nLocation: http://%s.example/\r\nContent-Length: 0\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n%s",
             b"%s\r\n\r\n",
             b"HTTP/1.1 %s OK\r\n\r\n",
@@ -347,7 +348,7 @@ class TestSecrets:
             b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n",
             b"HTTP/1.1 302 OK\r\nLocation: http://%s@[\r\n\r\n",
         ],
-        ids=["server", "cut", "location", "body", "noise", "status", "header", "length", "bad-location"],
+        ids=["server", "cut", "location", "host", "body", "noise", "status", "header", "length", "bad-location"],
     )
     @pytest.mark.parametrize("part", [TOKEN.encode(), b"pa55word-of-ours", LOGIN, b"user:pa55word-of-ours"])
     async def test_are_not_repeated(self, ask: Any, serve: Any, answer: bytes, part: bytes) -> None:
@@ -367,8 +368,7 @@ class TestSecrets:
         )
         seen = await ask(http, await serve(echo), HTTP, http=terms)
         for said in (TOKEN, "pa55word", self.LOGIN.decode()):
-            assert said not in repr(seen)
-            assert said[:10] not in repr(seen)
+            assert said[:8].lower() not in repr(seen).lower()
 
     def test_do_not_show_in_an_order(self) -> None:
         terms = HttpTerms(secret_headers=(("X-Key", Secret(TOKEN.encode())),))
