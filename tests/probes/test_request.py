@@ -177,7 +177,7 @@ class TestHttpOrHttps:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
-        seen = await ask(http, await serve(patient), EITHER, timeout=0.4)
+        seen = await ask(http, await serve(patient), EITHER, timeout=1.5)
         assert (seen.status, seen.tls) == (204, None)
 
     async def test_is_neither(self, ask: Any, serve: Any) -> None:
@@ -241,7 +241,7 @@ class TestTheBody:
                 await writer.drain()
             await reader.read(1)
 
-        seen = await ask(http, await serve(drip), HTTP, http=HttpTerms(text=text), timeout=0.4)
+        seen = await ask(http, await serve(drip), HTTP, http=HttpTerms(text=text), timeout=1.5)
         assert (seen.status, seen.failure) == (200, failure)
 
     async def test_is_cut_off(self, ask: Any, serve: Any) -> None:
