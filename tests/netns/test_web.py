@@ -21,6 +21,7 @@ PLAIN, GOOD, EXPIRED, OTHER_NAME, STRANGER, OLD, CLIENTS, SOON = 8080, 8443, 844
 SILENT, HOSTILE, BANNER = 8460, 8461, 8462
 NGINX = """\
 daemon off;
+user root;
 master_process off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
