@@ -67,7 +67,11 @@ class Diagnosis:
 
     async def window(self, errands: Mapping[str, list[Errand]]) -> None:
         await self._large.window(errands)
+        await self._failures(errands)
+        # Last: what failed may have passed meanwhile.
         await self._hops.window(errands)
+
+    async def _failures(self, errands: Mapping[str, list[Errand]]) -> None:
         suspects = {source: suspects_of(source, found, closely=self._closely) for source, found in errands.items()}
         suspects = {source: found for source, found in suspects.items() if found and self._agents.link(source)}
         if not suspects:
