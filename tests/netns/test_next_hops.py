@@ -11,11 +11,13 @@ import pytest
 from .harness import BOTH, pair
 from .lab import chain
 from .routers import Routers, at, on
+from .situations import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .harness import Portcheck, Run
+    from .situations import Tabled
 
 SERVICES = {"one": "tcp 5000", "range": "tcp 5100-5140", "datagrams": "udp 5200"}
 DROPS, REJECTS, LOSES = 21, 22, 23
@@ -53,17 +55,20 @@ def run(portcheck: Portcheck) -> Iterator[Run]:
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(("last", "side"), [(DROPS, "after"), (REJECTS, "at")])
 def test_what_comes_by_the_bad_one_is_found_though_another_try_passes(
-    run: Run, last: int, side: str, service: str, family: int
+    run: Run, last: int, side: str, service: str, family: int, tabled: Tabled
 ) -> None:
-    row = run.row(service=service, address=on(6, last, family))
-    assert (row["verdict"], row["cause"]) == ("blocked", "network"), row
-    assert row["where"]["address"] == at("r3", "r1", family)
-    assert row["where"]["side"] == side
+    name = f"r3 {'drops' if last == DROPS else 'rejects'}, {service}"
+    (row,) = tabled(_row(name, f"blocked network {side} r3", last, service, family), run)
     assert "some connections get through" in row["detail"]
     assert any("source ports" in sight["what"] for sight in row["evidence"])
 
 
 @pytest.mark.parametrize("family", BOTH)
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_lossy_next_hop_is_no_finding(run: Run, service: str, family: int) -> None:
-    assert run.verdicts(service=service, address=on(6, LOSES, family)) == {"pass"}
+def test_a_lossy_next_hop_is_no_finding(run: Run, service: str, family: int, tabled: Tabled) -> None:
+    tabled(_row(f"r3 drops every tenth, {service}", "pass", LOSES, service, family), run)
+
+
+def _row(name: str, expected: str, last: int, service: str, family: int) -> Row:
+    transport = SERVICES[service].split()[0]
+    return Row("next hops", name, transport, family, expected, address=on(6, last, family), service=service)
