@@ -64,13 +64,25 @@ def test_an_address_of_nobody_may_be_translated(seen: Observation, is_astray: bo
     names = Names(CARRIED, zone)
     assert not names.astray(called(), piece(PUBLIC, seen))
     names.note(called("a2"), piece(OWN, SILENT))
+    names.note(called(), piece(PUBLIC, seen))
     found = names.astray(called(), piece(PUBLIC, seen))
     assert found == (f"{PUBLIC} is no address of b, and a2 has {OWN}" if is_astray else "")
+
+
+def test_what_spoke_on_one_port_is_no_target_on_another() -> None:
+    names = Names(CARRIED, zone)
+    for source, met in (("a2", piece(OWN, SILENT)), ("a", piece(PUBLIC, REFUSED)), ("a", piece(PUBLIC, SILENT))):
+        names.note(called(source), met)
+    assert names.astray(called(), piece(PUBLIC, SILENT))
+    assert not names.astray(called("a3"), piece(PUBLIC, SILENT))
+    names.note(called("a3"), piece(PUBLIC, KEYED))  # translated after all, if not on every port
+    assert not names.astray(called(), piece(PUBLIC, REFUSED))
 
 
 def test_a_translated_address_at_which_the_target_answered_is_right_too() -> None:
     names = Names(CARRIED, zone)
     names.note(called("a2"), piece(PUBLIC, KEYED))
+    names.note(called(), piece("203.0.113.9", ACCEPTED))
     assert names.astray(called(), piece("203.0.113.9", ACCEPTED)).endswith(f"and a2 has {PUBLIC}")
 
 
@@ -82,6 +94,7 @@ def test_a_translated_address_at_which_the_target_answered_is_right_too() -> Non
 def test_what_has_another_address_for_good_reason_is_no_measure(source: str, name: str, address: str) -> None:
     names = Names(CARRIED, zone)
     names.note(called(source, name), piece(address, ACCEPTED))
+    names.note(called(), piece(PUBLIC, ACCEPTED))
     assert not names.astray(called(), piece(PUBLIC, ACCEPTED))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .harness import BOTH
-from .lab import Lab
+from .lab import Lab, chain
 from .situations import Row, Scene, UnderWay, listening, rows, servers, services, so, spoil
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ def begin(phase: str, portcheck: Portcheck, stack: ExitStack) -> UnderWay:
         lab.serve(host, *servers(PORTS))
     lab.serve(STRANGER, "udp-names 53")
     spoil(lab, PORTS)
+    # As a router says of itself, but at once, and not only after it has looked for that address in vain.
+    nobody = {"ip": (NOBODY[4], "icmp host-unreachable"), "ip6": (NOBODY[6], "icmpv6 addr-unreachable")}
+    rules = (f"{word} daddr {address} reject with {error}" for word, (address, error) in nobody.items())
+    lab.nft("r", chain("forward", *rules).replace("table inet lab", "table inet nobody"))
     folder = Path(tempfile.mkdtemp(dir=portcheck.folder))
     variables = {target: {"portcheck_address": ",".join(names)} for target, names in TARGETS.items()}
     for source in (DECEIVED, RIGHT):
