@@ -119,7 +119,7 @@ class NextHops:
             if number < len(chosen):
                 pair, errand, piece = chosen[number]
                 # A stateful limit lets datagrams pass for good once it has let one: then the devices must tell.
-                proven = errand.check.transport is Transport.TCP or path.forked
+                proven = errand.check.transport is Transport.TCP or path.forked or not path.by_flow.bad_hop
                 paths.setdefault(pair, {})[id(piece)] = path if proven else Path()
         for pair, own in paths.items():
             _tell(pairs[pair], own)
