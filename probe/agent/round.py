@@ -49,7 +49,8 @@ class Round:
     """Every attempt of the feed, once. `window` bounds what is fresh (begun within the last quarter of a second),
     `most` all that is in flight.
 
-    `run` returns when the feed is empty and nothing is in flight, or at `end` (on the monotonic clock).
+    `run` returns when the feed is empty and nothing is in flight, or at `end` (on the monotonic clock). `lag`: the
+    longest that the loop stood still, in seconds.
     """
 
     def __init__(self, dialler: Dialler, feed: Feed, terms: Terms, window: int, most: int, end: float) -> None:
@@ -72,6 +73,7 @@ class Round:
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._ended: Callable[[Attempt, Observation, float], None]
         self.attempts = 0
+        self.lag = 0.0
 
     async def run(
         self, ended: Callable[[Attempt, Observation, float], None], tick: Callable[[], Awaitable[None]]
@@ -82,9 +84,12 @@ class Round:
         self._ended = ended
         self._dialler.reactor.after.append(self._fill)
         try:
+            turned = time.monotonic()
             self._fill()
             while not self._finished.done() and time.monotonic() < self._end:
                 await asyncio.wait((self._finished,), timeout=_TICK)
+                before, turned = turned, time.monotonic()
+                self.lag = max(self.lag, turned - before - _TICK)
                 self._dialler.expire()
                 self._put_aside(time.monotonic())
                 self._fill()

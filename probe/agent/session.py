@@ -70,6 +70,8 @@ _FIRST_WORD = 20.0
 _LONGEST_LEASE = 120.0
 _MOST_ORDERS = 64
 _TICK = 0.5
+# Seconds that the loop may stand still: as long as the last attempts wait for an answer.
+_STALL = 3.0
 
 
 class Stream(Protocol):
@@ -135,8 +137,12 @@ class Session:
     async def _watch(self, visit: asyncio.Task[None] | None) -> None:
         """Ends a visit whose coordinator fell silent."""
         while True:
+            before = time.monotonic()
             await asyncio.sleep(_TICK)
+            stalled = time.monotonic() - before > _STALL
             for lease in self._leases.values():
+                if stalled:
+                    lease.stalled()
                 lease.expire()
             if self._expired and visit is not None:
                 visit.cancel()

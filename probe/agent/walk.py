@@ -148,8 +148,9 @@ class Walker:
             await now.run(ended, self._tick)
         finally:
             self.attempts += now.attempts
+            # What stood still for as long as it waits has not listened, and was heard by nobody in time.
             for target in targets:
-                target.end()
+                target.end(counts=now.lag < terms.timeout)
 
     def _ends(self, target: _Target) -> bool:
         """Whether this target needs no further round; what is left of it is then final."""
@@ -192,13 +193,15 @@ class _Target:
         # The pace a target bears is told by its own attempts, not by a slower neighbour's: when the last of them ended.
         self.ended = 0.0
         self._began = 0.0
+        self._counts = True
 
     def begin(self) -> None:
         self.trying, self.left = self.left, []
         self.settled.clear()
         self._began = self.ended = time.monotonic()
 
-    def end(self) -> None:
+    def end(self, *, counts: bool) -> None:
+        self._counts = counts
         self.left = [attempt for attempt in self.trying if attempt not in self.settled]
         self.trying = []
 
@@ -212,7 +215,7 @@ class _Target:
             self._quiet = 0
             pace = 0.5 * settled / took
         else:
-            self._quiet += 1
+            self._quiet += self._counts
             pace = 0.5 / self.interval if self.interval else _SLOW
         self.interval = 1 / max(pace, _SLOWEST, len(self.left) / _LONGEST)
         return bool(self.left) and not self.tired

@@ -239,7 +239,7 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return problem or "no agent on the target can tell whether it was reached"
         case Cause.RESOURCES:
             if situation.receipts.starved:
-                return f"the agent of {situation.check.target} may open too few files (ulimit -n) for all who came"
+                return f"the agent of {situation.check.target} met a limit of its host: too few open files (ulimit -n), or no processor"
             return situation.view.detail or "a local limit, not the network, kept this from being measured"
         case Cause.TIMEOUT if situation.seen is not None and situation.seen.operation is Operation.RESOLVE:
             return f"the name {situation.check.address} could not be looked up on {situation.check.source}"

@@ -122,6 +122,10 @@ class Lease:
         for port, entries in taken.items():
             book.note(port, view_of(entries, names))
 
+    def stalled(self) -> None:
+        """The loop stood still for longer than anybody waits: somebody may have gone unanswered."""
+        self._answers.starved = True
+
     def expire(self) -> None:
         self._listener.expire()
         if self._web is not None:

@@ -12,7 +12,7 @@ import pytest
 
 from probe.agent import walk as module
 from probe.agent.walk import Walker
-from probe.model.observation import Failure, Observation, Operation, Proof
+from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.ports import PortSet
 from probe.model.words import Protocol, State
 from probe.wire.messages import Aim, Outcome, Walk
@@ -99,6 +99,27 @@ def scripted(monkeypatch: pytest.MonkeyPatch, quick: None) -> Callable[..., Coun
 
 
 class TestAgainstAScript:
+    async def test_a_round_in_which_we_stood_still_proves_no_silence(self, walk: Any, scripted: Any) -> None:
+        def silent(_: int, tries: int) -> Observation:
+            until = time.monotonic() + (0.5 if tries == 2 else 0.0)
+            while time.monotonic() < until:
+                pass
+            return SILENT
+
+        tries = scripted(silent)
+        await walk(aim("80"))
+        assert tries[80] == 4
+
+    async def test_a_device_that_named_itself_once_is_remembered(self, walk: Any, scripted: Any) -> None:
+        told = Observation(
+            state=State.REJECTED,
+            failure=Failure.ICMP,
+            icmp=Icmp(family=4, type=3, code=13, sender="10.0.0.254"),
+        )
+        scripted(lambda _port, tries: told if tries == 1 else SILENT)
+        walked = await walk(aim("80"))
+        assert [seen.icmp for seen in walked.seen.values()] == [told.icmp]
+
     async def test_what_answers_is_asked_once(self, walk: Any, scripted: Any) -> None:
         tries = scripted(lambda _port, _try: OPEN)
         walked = await walk(aim("1-500"))

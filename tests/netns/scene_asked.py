@@ -28,7 +28,7 @@ SERVICES: Situations = {
     "noise": so("mismatch wrong-service", protocol="http", listens="hostile"),
     "no TLS": so("mismatch tls", protocol="https", listens="http"),
     "another protocol for TLS": so("mismatch tls", protocol="https", listens="banner"),
-    "error 503": so("mismatch http-status", protocol="http", listens="http status=503"),
+    "error 503": so("mismatch unhealthy", protocol="http", listens="http status=503"),
     "error 500 in TLS": so("mismatch http-status", protocol="https", listens="https status=500"),
     "mute": so("mismatch", protocol="http", listens="silent"),
     "hangs up": so("mismatch", protocol="http", listens="closing"),
@@ -127,9 +127,9 @@ def of_each_source() -> Iterator[Row]:
     for row in rows("asked", EACH):
         yield row
         if row.name in EXPOSED:
-            yield row._replace(source=OUTSIDE, expected="exposed listening", known="")
+            yield row._replace(source=OUTSIDE, expected="exposed listening")
         if row.name in SHUT_TO_X1 or (row.name, row.transport) == ("absent", "tcp"):
-            yield row._replace(source=OUTSIDE, expected="pass", known="")
+            yield row._replace(source=OUTSIDE, expected="pass")
 
 
 ASKED_IN_ITS_PROTOCOL = Scene("asked", begin, tuple(of_each_source()))

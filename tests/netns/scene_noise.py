@@ -33,10 +33,6 @@ PASSING = {
     "goes away at b1": ("5501", "b1", "input", "dport"),
     "goes away on the way back": ("5502", "r", "forward", "sport"),
 }
-# Three fresh attempts may all meet a limit this tight, and then the router is blamed for the target's rule.
-KNOWN = {"limit and b1 drops": "a limit takes all fresh attempts"}
-# A datagram's flow that came through once is established, and is let through ever after; one that did not stays new.
-BY_FLOW = {("limit", "udp"): "a limit on new flows is taken for a bad next hop"}
 
 
 def begin(portcheck: Portcheck, stack: ExitStack) -> UnderWay:
@@ -74,14 +70,7 @@ def of_each_family() -> Iterator[Row]:
     for name, expected in expected_of.items():
         for transport in ("tcp", "udp"):
             for family in BOTH:
-                yield Row(
-                    "noise",
-                    name,
-                    transport,
-                    family,
-                    expected,
-                    known=KNOWN.get(name) or BY_FLOW.get((name, transport), ""),
-                )
+                yield Row("noise", name, transport, family, expected)
 
 
 NOISY_LINE = Scene("noise", begin, tuple(of_each_family()))

@@ -22,7 +22,7 @@ SITUATIONS: Situations = {
     "answers": so("pass", only="tcp", listens="echo"),
     "answers datagrams": so("pass", only="udp", listens="udp-echo"),
     "answers HTTP": so("pass", protocol="http", listens="http"),
-    "error 503": so("mismatch http-status", protocol="http", listens="http status=503"),
+    "error 503": so("mismatch unhealthy", protocol="http", listens="http status=503"),
     "another protocol": so("mismatch wrong-service", protocol="http", listens="banner"),
     "absent": so(UNKNOWN),
     "r drops": so(UNKNOWN, "r forward dport drop", only="tcp", listens="echo"),

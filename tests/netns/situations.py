@@ -32,7 +32,7 @@ HOOKS = {"early": "filter hook prerouting priority raw", "late": "nat hook postr
 
 class Situation(NamedTuple):
     """`listens` is the service behind the port, as `Lab.serve` has it without the port. `protocol` is what the matrix
-    calls it, where that is not the transport. `known` says why the row may still come out wrong.
+    calls it, where that is not the transport.
     """
 
     expected: str
@@ -40,16 +40,13 @@ class Situation(NamedTuple):
     transports: tuple[str, ...] = ("tcp", "udp")
     listens: str = ""
     protocol: str = ""
-    known: str = ""
 
 
-def so(
-    expected: str, *faults: str, only: str = "", listens: str = "", protocol: str = "", known: str = ""
-) -> Situation:
+def so(expected: str, *faults: str, only: str = "", listens: str = "", protocol: str = "") -> Situation:
     """What only TCP has (a reset, flags, HTTP) is a situation of TCP alone."""
     tcp = protocol or any("tcp" in fault for fault in faults)
     transports = (only,) if only else ("tcp",) if tcp else ("tcp", "udp")
-    return Situation(expected, faults, transports, listens, protocol, known)
+    return Situation(expected, faults, transports, listens, protocol)
 
 
 Situations = dict[str, Situation]
@@ -110,7 +107,6 @@ class Row(NamedTuple):
     source: str = "a1"
     target: str = "b1"
     address: str | None = None
-    known: str = ""
     service: str = ""
 
     def __str__(self) -> str:
@@ -126,7 +122,7 @@ class Row(NamedTuple):
 def rows(scene: str, situations: Situations) -> Iterator[Row]:
     for name, transport in ports(situations):
         for family in (4, 6):
-            yield Row(scene, name, transport, family, situations[name].expected, known=situations[name].known)
+            yield Row(scene, name, transport, family, situations[name].expected)
 
 
 Tabled = Callable[[Row, "Run"], list[dict[str, Any]]]

@@ -37,13 +37,7 @@ SCENES = (
     ONE_ROUTER, ONE_FAULT, TWO_FAULTS, SEVERAL_WAYS, NEIGHBOURS, ONLY_ROUTES, NOISY_LINE, BLIND_AGENTS, LED_ASTRAY,
     NAMES, NAMES_OF_SERVICES, RUNNING, ASKED_IN_ITS_PROTOCOL, UNATTENDED, LIMITS,
 )  # fmt: skip
-ROWS = [
-    pytest.param(
-        scene.name, row, id=str(row), marks=pytest.mark.xfail(reason=row.known, strict=False) if row.known else ()
-    )
-    for scene in SCENES
-    for row in scene.rows
-]
+ROWS = [pytest.param(scene.name, row, id=str(row)) for scene in SCENES for row in scene.rows]
 
 
 @pytest.fixture(scope="module")
