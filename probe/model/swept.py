@@ -8,7 +8,9 @@ from probe.model.words import State, Transport
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """An ICMP error that settled ports, with its type, code and sender."""
+    """An ICMP error that settled ports, with its type, code and sender. No sender and 0, 0: this host's own rules, which
+    let nothing leave.
+    """
 
     sender: str
     type: int
@@ -23,7 +25,8 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the same pace without a word, or answered differently; their state is the last certain one. `sent` packets (or
     connections begun), `answers` to them; `loss` as estimated from what answered only later (0..1); `residual` the
     probability, per port, that a port called filtered would have answered; `pace` the highest attempts a second that
-    the path was given. `everything`: something answers on every port asked, also on one that nobody could have opened.
+    the path was given. `limited`: ports that stayed silent where somebody limits the ICMP errors, so that they may as well
+    be rejected (UDP: closed). `everything`: something answers on every port asked, also on one that nobody could have opened.
     `problem`: why the sweep ended early; what it left then is `error`.
     """
 
@@ -32,6 +35,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     states: dict[State, str]
     rejections: tuple[Rejection, ...] = ()
     sometimes: str = ""
+    limited: str = ""
     everything: bool = False
     sent: int = 0
     answers: int = 0

@@ -1,14 +1,16 @@
 """When silence is believed: as soon as the loss that the sweep itself has measured leaves no room for an answer.
 
-A port that would answer stays silent through one round with the loss of that round, through all of them with the product.
-Loss is measured on ports that are known to answer (capture and recapture): each attempt at one of them was either
-answered or not, in the first rounds, where only later answers told that it should have been, and in the later ones, in
-which some of them are asked again on purpose. A round's loss is estimated as (1 + missed) / (50 + asked): a Beta(1, 49)
-prior, which assumes 2 % where nothing is known. So where nobody answers at all, four rounds are believed, and the stated
-residual rests on that assumption alone.
+A port that would answer stays silent through one round with the probability of that round's loss, through all of them
+with the product. Loss is measured on ports that are known to answer (capture and recapture): each attempt at one of
+them was answered or not, in the first rounds, where only a later answer told that it should have been, and in the later
+ones, in which some of them are asked again on purpose. A round's loss is estimated as (1 + missed) / (50 + asked): a
+Beta(1, 49) prior, which assumes 2 % where nothing is known. So where nobody answers at all, four rounds are believed,
+and the stated residual rests on that assumption alone.
 """
 
 from __future__ import annotations
+
+from math import comb
 
 RESIDUAL = 1e-6
 """Aim: the probability, per silent port, that it would have answered."""
@@ -51,3 +53,8 @@ def loss(rounds: list[Round]) -> float:
     misses = sum(each.misses for each in rounds)
     asked = misses + sum(each.hits for each in rounds)
     return misses / asked if asked else 0.0
+
+
+def chance(misses: int, attempts: int, loss: float) -> float:
+    """That an honest port misses so many of its attempts, or more."""
+    return sum(comb(attempts, n) * loss**n * (1 - loss) ** (attempts - n) for n in range(misses, attempts + 1))

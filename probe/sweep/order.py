@@ -19,12 +19,12 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """Ports of several targets, in one pass.
 
     `rate`: most attempts a second in all; 0 is the engine's own gentle default, `math.inf` as fast as the path bears.
-    `timeout`: the longest patience for one answer, in seconds. `deadline`: for the whole sweep, in seconds; what is left
-    then is State.ERROR with a `problem`. `seed`: the order of the ports, and the source ports. `bind`: the address to
-    send from, empty for the kernel's choice. `most`: files that the connect engine may hold; 0 what the limit allows.
-    `mark`: each datagram carries it and then its port in two bytes, big-endian, in place of what that port would
-    understand: a witness at the target knows it by that, whatever became of its header on the way.
-    `rounds`: no more than so many; 0 as many as it takes to believe in silence.
+    `timeout`: the longest patience for one answer, in seconds. `deadline`: for the whole sweep, in seconds; what is
+    left then is State.ERROR with a `problem`. `seed`: the order of the ports, and the source ports. `bind`: the address
+    to send from, empty for the kernel's choice. `most`: files that the connect engine may hold; 0 what the limit
+    allows. `mark`: each datagram carries it and then its port in two bytes, big-endian, in place of what that port
+    would understand: a witness at the target knows it by that, whatever became of its header on the way. `rounds`: no
+    more than so many; 0 as many as it takes to believe in silence.
     """
 
     targets: tuple[Target, ...]
