@@ -1,0 +1,35 @@
+"""The connect engine, for hosts without CAP_NET_RAW: the kernel's own connections and datagrams, with the same rounds.
+
+A connection that was accepted is reset at once. What stays silent cannot be reset without privilege: a firewall on the
+way keeps an entry for it (docs/sweep.md), so a gentle sweep counts those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.sweep import courses
+from probe.sweep.dials import Dials
+from probe.sweep.pace import GENTLE, Throttle
+from probe.sweep.payloads import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from probe.model.swept import Swept
+    from probe.sweep.course import Course
+    from probe.sweep.dials import Dial
+    from probe.sweep.order import Progress, Sweep, Target
+
+
+async def sweep(order: Sweep, tick: Callable[[Progress], None] | None = None) -> tuple[Swept, ...]:
+    """Raises ValueError for an address that is not numeric."""
+    if not courses.families(order):
+        return ()
+    throttle = Throttle(order.rate or GENTLE[order.transport], gentle=not order.rate)
+    dials = Dials(order.transport, payload, timeout=order.timeout, most=order.most)
+
+    def way(target: Target, course: Course) -> Dial:
+        return dials.dial(target.address, order.bind, course)
+
+    return await courses.run(order, dials, throttle, way, tick)
