@@ -119,7 +119,6 @@ class Dials:
         free = self._most - len(self.flying)
         if free < wanted:
             free += self._give_up(time.monotonic(), wanted - free)
-        self._full = self._full or free <= 0
         return max(0, min(wanted, free))
 
     def drain(self) -> None:
