@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "check every required and every forbidden way between the hosts of an inventory",
     "explain": "one check, measured afresh and told with all its evidence: packets at both ends, path, what to do",
     "plan": "what `run` would check; no packet is sent",
+    "sweep": "every port of one address, from this machine; no inventory needed",
     "matrix": "list, show, lint, compare and draft specifications; print their schema",
     "inventory": "show and lint an inventory as portcheck reads it",
     "agent": "carry out checks on this host, for a coordinator",

@@ -59,6 +59,8 @@ def apply(parser: argparse.ArgumentParser) -> None:
 # Options of other commands may stand in the same file.
 _KNOWN = frozenset(
     {
+        "connect",
+        "deadline",
         "exposure",
         "html",
         "identity",
@@ -70,10 +72,14 @@ _KNOWN = frozenset(
         "only",
         "pcap",
         "phase",
+        "ports",
         "profile",
         "seed",
         "set",
         "strict",
+        "timeout",
+        "udp",
+        "xml",
     }
 )
 

@@ -14,15 +14,13 @@ from probe.sweep.pace import GENTLE, Throttle
 from probe.sweep.payloads import payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from probe.model.swept import Swept
     from probe.sweep.course import Course
     from probe.sweep.dials import Dial
-    from probe.sweep.order import Progress, Sweep, Target
+    from probe.sweep.order import Sweep, Target, Tick
 
 
-async def sweep(order: Sweep, tick: Callable[[Progress], None] | None = None) -> tuple[Swept, ...]:
+async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
     """Raises ValueError for an address that is not numeric."""
     if not courses.families(order):
         return ()

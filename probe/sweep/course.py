@@ -16,15 +16,13 @@ from probe.model.swept import Rejection, Swept
 from probe.model.words import State, Transport
 from probe.probes.classify import from_errno
 from probe.sweep.evidence import CLOSED, MANY, OPEN, SLOTS, Evidence
-from probe.sweep.line import LANES
-from probe.sweep.outlet import MOST_BATCH, Outlet
 from probe.sweep.pace import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from probe.sweep.line import Line
     from probe.sweep.order import Sweep, Target
+    from probe.sweep.ways import Line, Way
 
 # The first packets find out the neighbour's address; the kernel keeps few of them meanwhile.
 _FIRST_BATCH = 16
@@ -55,15 +53,14 @@ class Course:
     """`run` it once, then ask for the `result`; that is there at any time, also after a cancellation."""
 
     def __init__(
-        self, target: Target, number: int, order: Sweep, line: Line, throttle: Throttle, payload: Callable[[int], bytes]
+        self, target: Target, number: int, order: Sweep, line: Line, throttle: Throttle, begin: Callable[[Course], Way]
     ) -> None:
         self.evidence = Evidence(target.ports, order.transport)
         self.sent = 0
         self.done = False
-        self._target, self._order, self._line, self._throttle, self._payload = target, order, line, throttle, payload
+        self._target, self._order, self._line, self._throttle, self._begin = target, order, line, throttle, begin
         self._random = random.Random(order.seed * 1_000_003 + number)
-        self._out: Outlet | None = None
-        self.offset = 0
+        self._out: Way | None = None
         # What this target's path is given, below what all of them are.
         self._rate, self._highest, self._pace_is_innocent = math.inf, 0.0, False
         self._batch = _FIRST_BATCH
@@ -119,22 +116,18 @@ class Course:
             self.done = True
 
     async def _run(self) -> None:
-        order = self._order
         try:
-            self._out = Outlet(self._target.address, order.transport, self._line, order.bind, self._payload)
+            self._out = self._begin(self)
         except OSError as error:
             self._nowhere = from_errno(error.errno, Operation.CONNECT).state
             self._problem = f"nothing can be sent to {self._target.address}: {error.strerror}"
             return
-        self.offset = self._out.offset
-        self._line.join(self._out.target, self)
         try:
             await self._rounds()
             await self._under_the_limit()
             await self._confirm()
             await self._reset_until(math.inf)
         finally:
-            self._line.part(self._out.target)
             self._out.close()
 
     async def _rounds(self) -> None:
@@ -225,7 +218,7 @@ class Course:
             slots.append(await self._round(ports, self._rate, settle=False))
             await asyncio.sleep(_CONFIRM_SECONDS)
         for slot in slots:
-            await self._settle(slot, time.monotonic() + self._patience)
+            await self._settle(slot, time.monotonic() + self.patience)
 
     def _canaries(self, silent: int) -> list[int]:
         most = max(_FEWEST_CANARIES, min(_MOST_CANARIES, silent // _CANARY_SHARE))
@@ -240,19 +233,19 @@ class Course:
         began = time.monotonic()
         left = self._shuffled(ports)
         async with asyncio.TaskGroup() as lanes:
-            for _ in range(LANES):
+            for _ in range(self._line.lanes):
                 lanes.create_task(self._lane(left, slot, own))
         self._ended[slot] = time.monotonic()
         self._round_rate = len(ports) / max(self._ended[slot] - began, 1e-3)
         self._highest = max(self._highest, self._round_rate)
         if settle:
-            await self._settle(slot, self._ended[slot] + self._patience)
+            await self._settle(slot, self._ended[slot] + self.patience)
         return slot
 
     async def _lane(self, left: list[int], slot: int, own: Throttle) -> None:
         """Take from what is left, a batch at a time, until nothing is."""
         while left:
-            await self._reset_until(time.monotonic() - self._patience)
+            await self._reset_until(time.monotonic() - self.patience)
             granted = await self._throttle.take(await own.take(self._batch))
             ports = left[-granted:]
             if not ports:
@@ -271,8 +264,10 @@ class Course:
         if self._resets and done:
             self._unfinished.append((time.monotonic(), slot, ports[:done]))
         self._line.drain()
-        if done < len(ports) or self._line.overran():
+        if self._line.overran():
             self._batch = max(_FIRST_BATCH, self._batch // 2)
+            await asyncio.sleep(_TURN_SECONDS)
+        elif done < len(ports):
             await asyncio.sleep(_TURN_SECONDS)
         else:
             self._batch = min(self._batch * 2, self._most_batch())
@@ -281,7 +276,7 @@ class Course:
     async def _settle(self, slot: int, until: float) -> None:
         """Until everything asked in this slot is answered, or then."""
         while self.evidence.outstanding(slot) and (left := until - time.monotonic()) > 0:
-            await self._reset_until(time.monotonic() - self._patience)
+            await self._reset_until(time.monotonic() - self.patience)
             await asyncio.sleep(min(left, _TURN_SECONDS))
             self._line.drain()
 
@@ -297,7 +292,8 @@ class Course:
                 del silent[:granted]
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
+        """Seconds for one answer."""
         if self._seen < _SEEN_ENOUGH:
             return self._order.timeout
         return max(
@@ -305,8 +301,7 @@ class Course:
         )
 
     def _most_batch(self) -> int:
-        most = min(MOST_BATCH[self._order.transport], self._line.room // (2 * LANES))
-        return max(_FIRST_BATCH, most // self._line.courses)
+        return max(_FIRST_BATCH, self._line.most_batch // self._line.courses)
 
     def _shuffled(self, ports: Sequence[int]) -> list[int]:
         """In an order without neighbours, another one each time, at the price of a walk: a step without a common factor
@@ -345,6 +340,6 @@ class Course:
             residual=evidence.residual if silence in states else 0.0,
             pace=self._highest,
             seconds=self._seconds,
-            engine="packet",
+            engine=self._line.engine,
             problem=self._problem,
         )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from probe.sweep.course import Course
 from probe.sweep.order import Progress
@@ -13,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from probe.model.swept import Swept
-    from probe.sweep.course import Line, Way
-    from probe.sweep.order import Sweep, Target
+    from probe.sweep.order import Sweep, Target, Tick
     from probe.sweep.pace import Throttle
+    from probe.sweep.ways import Line, Way
 
 # Each has buffers and a socket.
 _TARGETS_AT_ONCE = 64
@@ -39,29 +42,39 @@ async def run(
     line: Line,
     throttle: Throttle,
     way: Callable[[Target, Course], Way],
-    tick: Callable[[Progress], None] | None,
+    tick: Tick | None,
 ) -> tuple[Swept, ...]:
-    """All of them to their end or to the deadline; the line is closed then. `way` opens the way to a target."""
+    """All of them to their end, to the deadline, or until `tick` has enough; then the line is closed. `way` opens the
+    way to a target.
+    """
     end = asyncio.get_running_loop().time() + order.deadline
     courses = [
-        Course(target, number, order, line, throttle, lambda course, target=target: way(target, course))  # type: ignore[misc]
+        Course(target, number, order, line, throttle, partial(way, target))
         for number, target in enumerate(order.targets)
     ]
     room = asyncio.Semaphore(_TARGETS_AT_ONCE)
     try:
         async with asyncio.TaskGroup() as group:
-            ticking = group.create_task(_ticking(courses, tick))
-            async with asyncio.TaskGroup() as running:
-                for course in courses:
-                    running.create_task(course.run(room, end))
-            ticking.cancel()
+            running = [group.create_task(course.run(room, end)) for course in courses]
+            while tick is not None and not await _ended(running):
+                if tick(_progress(courses)):
+                    for task in running:
+                        task.cancel()
     finally:
         line.close()
-    return tuple(course.result() for course in courses)
+    found = (course.result() for course in courses)
+    return tuple(
+        msgspec.structs.replace(swept, problem="interrupted") if task.cancelled() else swept
+        for swept, task in zip(found, running, strict=True)
+    )
 
 
-async def _ticking(courses: Sequence[Course], tick: Callable[[Progress], None] | None) -> None:
-    while tick is not None:
-        asked = sum(len(course.evidence.ports) for course in courses)
-        tick(Progress(asked, sum(course.settled for course in courses), sum(course.sent for course in courses)))
-        await asyncio.sleep(_TICK_SECONDS)
+async def _ended(running: Sequence[asyncio.Task[None]]) -> bool:
+    """Whether all of them have, within the time between two ticks."""
+    _, going_on = await asyncio.wait(running, timeout=_TICK_SECONDS)
+    return not going_on
+
+
+def _progress(courses: Sequence[Course]) -> Progress:
+    asked = sum(len(course.evidence.ports) for course in courses)
+    return Progress(asked, sum(course.settled for course in courses), sum(course.sent for course in courses))

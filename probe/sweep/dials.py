@@ -39,6 +39,8 @@ _BATCH = {Transport.TCP: 64, Transport.UDP: 64}
 _EVENTS = 256
 # Held at least so long, however fast others answer, unless the order's own patience is shorter.
 _HELD_SECONDS = 0.5
+# The kernel asks again after a second (tcp(7)): an answer to that would count for the first attempt.
+_BEFORE_AGAIN = 0.95
 # Of the files that this process may open: left to others; sockets that wait to be used again.
 _LEFT_FILES, _MOST_FREE = 64, 128
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EADDRNOTAVAIL})
@@ -77,6 +79,8 @@ class Dials:
     """
 
     engine = "connect"
+    lanes = 1
+    most_batch = 512
 
     def __init__(
         self,
@@ -88,10 +92,10 @@ class Dials:
         silent: Callable[[int], None] | None = None,
     ) -> None:
         self.transport, self.payload = transport, payload
-        self.most_batch = 512
         self.flying: dict[int, _Flight] = {}
         self.free: dict[int, list[socket.SocketType]] = {socket.AF_INET: [], socket.AF_INET6: []}
-        self._timeout, self._silent = timeout, silent
+        self._timeout = _BEFORE_AGAIN if _BEFORE_AGAIN < timeout <= 1.0 else timeout
+        self._silent = silent
         self._order: deque[_Flight] = deque()
         self._epoll = select.epoll()
         self._full = False
@@ -167,7 +171,7 @@ class Dials:
         self._epoll.close()
 
     def _expire(self) -> None:
-        """Nobody waits longer than the whole patience; the kernel would soon ask again on its own (tcp(7))."""
+        """Nobody waits longer than the whole patience."""
         order, flying = self._order, self.flying
         overdue = time.monotonic() - self._timeout
         given_up = 0
@@ -217,10 +221,8 @@ class Dial:
                 asking.bind(self._bind)
             asking.connect(self._peer(9))
 
-    def ask(self, ports: Sequence[int], slot: int, evidence: Evidence) -> tuple[int, int]:
-        """One attempt at each: how many of them are done with, and how many packets left. What is not done with found no
-        room: try again a little later.
-        """
+    async def ask(self, ports: Sequence[int], slot: int, evidence: Evidence) -> tuple[int, int]:
+        """One attempt at each. What is not done with found no file: try again a little later."""
         house = self._house
         size = _BATCH[house.transport]
         begin = self._connect if house.transport is Transport.TCP else self._send
@@ -237,7 +239,7 @@ class Dial:
             house.drain()
         return done, left
 
-    def reset(self, ports: Sequence[int], slot: int) -> int:
+    async def reset(self, ports: Sequence[int], slot: int) -> int:
         """Nothing: plain sockets cannot take back what stayed silent."""
         del ports, slot
         return 0
@@ -284,7 +286,9 @@ class Dial:
             itself = _met_itself(sock)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self._house.end(flight)
-            if not itself:  # inside the ephemeral range; the next attempt has another port
+            if itself:  # inside the ephemeral range; the next attempt has another port
+                self.course.evidence.unsent(port, slot)
+            else:
                 self.course.answered(port, slot, OPEN)
 
     # UDP
@@ -344,18 +348,16 @@ class Dial:
 
     def _hindered(self, port: int, slot: int, number: int | None, icmp: Icmp | None = None) -> int:
         """It did not even begin; or an error that was there before it did (returns how many packets left)."""
-        if icmp is None and number in _NO_ROOM:
-            self._house.starved()
-        else:
-            self._failed(port, slot, number, icmp)
+        self._failed(port, slot, number, icmp)
         return 0
 
     def _failed(self, port: int, slot: int, number: int | None, icmp: Icmp | None) -> None:
         evidence = self.course.evidence
         if icmp is None and number in _NO_ROOM:
+            evidence.unsent(port, slot)
             self._house.starved()
         elif icmp is None and number in _NOT_LET_OUT:
-            evidence.unsent(port)
+            evidence.unsent(port, slot, refused=True)
         elif self._is_closed(number, icmp):
             self.course.answered(port, slot, CLOSED)
         else:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from probe.sweep.evidence import Evidence
     from probe.sweep.rawsocket import Sender
 
+MOST_BATCH = {Transport.TCP: 512, Transport.UDP: 128}
+"""Packets in one system call; with answers a few milliseconds."""
 PROTOCOLS = {Transport.TCP: TCP, Transport.UDP: UDP}
 _RST, _SYN_ACK = 0x04, 0x12
 _MASK = 0xFFFFFFFF
@@ -49,20 +51,20 @@ class Course(Protocol):
     """Who takes the answers of one target."""
 
     evidence: Evidence
-    offset: int
-    """The difference of its cookies."""
-
     def answered(self, port: int, slot: int, code: int) -> None: ...
 
 
 class Line:
     """Open from its making to `close`. Raises OSError where raw sockets are not allowed."""
 
+    engine = "packet"
+    lanes = LANES
+
     def __init__(self, transport: Transport, families: set[int], seed: int) -> None:
         self._transport, self._protocol = transport, PROTOCOLS[transport]
         self._held: list[socket.socket] = []
         self._receivers: list[tuple[int, bool, Receiver]] = []
-        self._courses: dict[bytes, Course] = {}
+        self._courses: dict[bytes, tuple[Course, int]] = {}
         self._drops = 0
         # A system call that sends hundreds of packets takes milliseconds, and lets other threads run meanwhile.
         self._pool = ThreadPoolExecutor(LANES, "sweep")
@@ -86,16 +88,18 @@ class Line:
         return max(1, len(self._courses))
 
     @property
-    def room(self) -> int:
-        """So many answers may wait to be read before the kernel drops some."""
-        return min(receiver.room for _, _, receiver in self._receivers)
+    def most_batch(self) -> int:
+        """So many answers may wait to be read, of each lane, before the kernel drops some."""
+        room = min(receiver.room for _, _, receiver in self._receivers)
+        return min(MOST_BATCH[self._transport], room // (2 * LANES))
 
     def cookies(self, ports: Sequence[int], offset: int) -> list[int]:
         secrets = self._secrets
         return [secrets[port] + offset & _MASK for port in ports]
 
-    def join(self, target: bytes, course: Course) -> None:
-        self._courses[target] = course
+    def join(self, target: bytes, course: Course, offset: int) -> None:
+        """What comes back from there is this course's, whose cookies differ by that."""
+        self._courses[target] = course, offset
 
     def part(self, target: bytes) -> None:
         self._courses.pop(target, None)
@@ -137,10 +141,11 @@ class Line:
         courses, indexes, secrets = self._courses, self._index, self._secrets
         is_tcp = self._transport is Transport.TCP
         for sender, port, own, ack, flags in replies:
-            course, index = courses.get(sender), indexes.get(own)
-            if course is None or index is None:
+            found, index = courses.get(sender), indexes.get(own)
+            if found is None or index is None:
                 continue
-            cookie = secrets[port] + course.offset & _MASK
+            course, offset = found
+            cookie = secrets[port] + offset & _MASK
             code = OPEN
             if is_tcp:
                 if ack != cookie + 1 & _MASK:
@@ -154,10 +159,11 @@ class Line:
     def _refused(self, refusal: Refusal | None) -> None:
         if refusal is None:
             return
-        course, index = self._courses.get(refusal.target), self._index.get(refusal.own)
-        if course is None or index is None:
+        found, index = self._courses.get(refusal.target), self._index.get(refusal.own)
+        if found is None or index is None:
             return
-        cookie = self._secrets[refusal.port] + course.offset & _MASK
+        course, offset = found
+        cookie = self._secrets[refusal.port] + offset & _MASK
         if self._transport is Transport.TCP and refusal.word != cookie:
             return
         course.answered(refusal.port, (index - cookie) % SLOTS, self._code(refusal, course))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from probe.model.ports import PortSet
@@ -45,3 +47,7 @@ class Progress(msgspec.Struct, frozen=True):
     asked: int
     settled: int
     sent: int
+
+
+Tick = Callable[[Progress], bool | None]
+"""Is called now and then; True ends the sweep."""

@@ -10,7 +10,7 @@ from probe.model.observation import Operation
 from probe.model.words import Transport
 from probe.probes.classify import from_errno
 from probe.sweep.evidence import SLOTS, Refused
-from probe.sweep.line import LANES, PROTOCOLS
+from probe.sweep.line import LANES, MOST_BATCH, PROTOCOLS
 from probe.sweep.rawsocket import Sender
 from probe.sweep.segments import (
     MOST_PAYLOAD,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from probe.sweep.evidence import Evidence
     from probe.sweep.line import Line
 
-MOST_BATCH = {Transport.TCP: 512, Transport.UDP: 128}
-"""Packets in one system call; with answers a few milliseconds."""
 _STRIDE = {Transport.TCP: 32, Transport.UDP: UDP_HEADER_BYTES + MOST_PAYLOAD}
 _NOT_LET_OUT = frozenset({errno.EPERM, errno.EACCES})
 _NO_ROOM = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR})
@@ -44,6 +42,7 @@ class Outlet:
     ) -> None:
         protocol = PROTOCOLS[transport]
         self._lanes: list[Sender] = []
+        self.target = b""
         try:
             for _ in range(LANES):
                 self._lanes.append(Sender(address, protocol, MOST_BATCH[transport], _STRIDE[transport], bind))
@@ -92,6 +91,7 @@ class Outlet:
         return sent
 
     def close(self) -> None:
+        self._line.part(self.target)
         for lane in self._lanes:
             lane.close()
 

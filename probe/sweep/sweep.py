@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from probe.model.swept import Swept
-    from probe.sweep.order import Progress, Sweep
+    from probe.sweep.order import Sweep, Tick
 
 ENGINES = ("packet", "connect")
 
 
-async def sweep(order: Sweep, *, engine: str = "", tick: Callable[[Progress], None] | None = None) -> tuple[Swept, ...]:
-    """One result for each target, in the order given. `engine` forces one of ENGINES; `tick` is called now and then.
+async def sweep(order: Sweep, *, engine: str = "", tick: Tick | None = None) -> tuple[Swept, ...]:
+    """One result for each target, in the order given. `engine` forces one of ENGINES; `tick` is called now and then;
+    its True ends the sweep as the deadline does: with what is known.
 
     Cancelling the task ends the sweep at once and leaves nothing behind. Raises ValueError for an address that is not
     numeric, for targets of both families with one address to send from, and for an engine that does not exist.
