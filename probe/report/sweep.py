@@ -30,7 +30,7 @@ _STYLES = {
     State.ERROR: "35",
 }
 _PACKETS = {Transport.TCP: "SYN", Transport.UDP: "datagram"}
-ENGINES = {"packet": "with raw packets", "connect": "with plain sockets, as no raw packets may be sent"}
+ENGINES = {"packet": "with raw packets", "connect": "with ordinary sockets"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class _Page:
         )
         yield from self.wrapped(
             f"{count(sweep.sent, what)} sent in {count(sweep.rounds, 'round')}, at most {sweep.pace:,.0f} a second; "
-            f"{count(sweep.answers, 'answer')}; {percent(sweep.loss)} of them lost on the way; seed {self.report.seed}"
+            f"{count(sweep.answers, 'answer')}; loss on the way {percent(sweep.loss)}; seed {self.report.seed}"
         )
 
     def opened(self, sweep: Swept, opened: PortSet) -> Iterator[str]:
@@ -192,7 +192,8 @@ def _notes(sweep: Swept) -> Iterator[str]:
     if sweep.states.get(State.ERROR):
         yield f"error: {count(len(ports_in(sweep, State.ERROR)), 'port')} could not be settled."
     if sweep.states.get(State.FILTERED):
-        yield f"filtered: no answer. Of {_odds(sweep.residual)} such ports one may have answered all the same, and lost it."
+        chance = "less than one in a million" if sweep.residual < 1e-6 else f"one in {1 / sweep.residual:,.0f}"
+        yield f"filtered: no answer. That such a port did answer and every answer was lost has a chance of {chance}."
     if sweep.states.get(State.OPEN_FILTERED):
         yield (
             "open|filtered: no answer. A service that does not know what it was asked keeps silent, and so does a "
@@ -209,8 +210,3 @@ def _notes(sweep: Swept) -> Iterator[str]:
     if sweep.sometimes:
         ports = sweep.sometimes.split(",")
         yield f"Some ports answer only some of the time, more seldom than the way explains: {listed(ports, 20)}."
-
-
-def _odds(residual: float) -> str:
-    """`more than a million` or `2,000`."""
-    return f"{1 / residual:,.0f}" if residual > 1e-6 else "more than a million"

@@ -255,6 +255,10 @@ class Dial:
         number = flight.sock.connect_ex(self._peer(flight.port))
         if number not in _UNDER_WAY:
             self._connected(flight, number)
+        elif mask & select.EPOLLERR and (icmp := read_icmp(flight.sock)) is not None:
+            # An ICMP error that comes while connect() is still at work is queued and ends nothing.
+            self._house.end(flight)
+            self._failed(flight.port, flight.slot, 0, icmp)
 
     # TCP
 
