@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probe.model.words import Transport
 from probe.sweep import courses
 from probe.sweep.dials import Dials
 from probe.sweep.pace import GENTLE, Throttle
@@ -25,7 +26,8 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
     if not courses.families(order):
         return ()
     throttle = Throttle(order.rate or GENTLE[order.transport], gentle=not order.rate)
-    dials = Dials(order.transport, payload, timeout=order.timeout, most=order.most)
+    silent = throttle.left_half_open if order.transport is Transport.TCP else None
+    dials = Dials(order.transport, payload, timeout=order.timeout, most=order.most, silent=silent)
 
     def way(target: Target, course: Course) -> Dial:
         return dials.dial(target.address, order.bind, course)
