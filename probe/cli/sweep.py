@@ -171,6 +171,8 @@ def _require_one_machine(address: str, shown: str) -> None:
     numeric = ipaddress.ip_address(address)
     if numeric.is_multicast or address == "255.255.255.255":
         raise UserError(f"{shown}: {address} is the address of many machines; a sweep is of one")
+    if numeric.version == 6 and numeric.is_link_local and "%" not in address:
+        raise UserError(f"{shown}: which link is meant?\n  hint: name the interface too: {address}%eth0")
     if numeric.is_unspecified:
         loopback = "::1" if numeric.version == 6 else "127.0.0.1"
         raise UserError(f"{shown}: {address} is no machine's address\n  hint: this machine itself is {loopback}")
@@ -183,7 +185,7 @@ async def _execute(order: Sweep, engine: str) -> tuple[tuple[Swept, ...], bool]:
 
     line = Line()
     loop = asyncio.get_running_loop()
-    interrupted = False
+    interrupted, began = False, loop.time()
 
     def stop() -> None:
         nonlocal interrupted
@@ -195,7 +197,8 @@ async def _execute(order: Sweep, engine: str) -> tuple[tuple[Swept, ...], bool]:
 
     def tick(progress: Progress) -> bool:
         if not interrupted:
-            line.update(progress.settled, progress.asked, 0, f"{progress.sent:,} sent")
+            seconds = loop.time() - began
+            line.update(progress.settled, progress.asked, 0, f"{progress.sent:,} sent in {seconds:.0f} s")
         return interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -104,7 +104,7 @@ class _Page:
             yield from self.opened(sweep, opened)
         yield ""
         yield from self.states(sweep)
-        notes = list(_notes(sweep))
+        notes = [note for note in _notes(sweep) if note != "interrupted"]  # the first line has said so
         if notes:
             yield ""
         for note in notes:
@@ -116,8 +116,9 @@ class _Page:
         yield from self.wrapped(
             f"{self.report.finished:%Y-%m-%d %H:%M:%S} UTC, in {sweep.seconds:.1f} s {ENGINES.get(sweep.engine, '')}".rstrip()
         )
+        pace = f", at most {sweep.pace:,.0f} a second" if sweep.pace >= 1 else ""
         yield from self.wrapped(
-            f"{count(sweep.sent, what)} sent in {count(sweep.rounds, 'round')}, at most {sweep.pace:,.0f} a second; "
+            f"{count(sweep.sent, what)} sent in {count(sweep.rounds, 'round')}{pace}; "
             f"{count(sweep.answers, 'answer')}; loss on the way {percent(sweep.loss)}; seed {self.report.seed}"
         )
 

@@ -42,7 +42,7 @@ class Outlet:
     ) -> None:
         protocol = PROTOCOLS[transport]
         self._lanes: list[Sender] = []
-        self.target = b""
+        self.target, self._line = b"", line
         try:
             for _ in range(LANES):
                 self._lanes.append(Sender(address, protocol, MOST_BATCH[transport], _STRIDE[transport], bind))
@@ -51,7 +51,7 @@ class Outlet:
             raise
         self._free = list(self._lanes)
         self.target = self._lanes[0].target
-        self._transport, self._line, self._payload = transport, line, payload
+        self._transport, self._payload = transport, payload
         self._pseudo = pseudo_sum(self._lanes[0].source, self.target, protocol)
         self.offset = int.from_bytes(os.urandom(4), "big")
 
