@@ -8,6 +8,7 @@ quote it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import socket
@@ -193,17 +194,20 @@ class Line:
                     taken.append(sock)
                     if family == socket.AF_INET6:
                         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                    attach(sock, NOTHING)
+                    if self._transport is Transport.UDP:
+                        attach(sock, NOTHING)
                     sock.bind(("", port))
-            except OSError:
+            except OSError as error:
                 for sock in taken:
                     sock.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
             self._held += taken
             found.append(port)
             if len(found) == SLOTS:
                 return found
-        raise OSError(f"fewer than {SLOTS} source ports are free between {low} and {high}")
+        raise OSError(errno.EADDRINUSE, f"fewer than {SLOTS} source ports are free between {low} and {high}")
 
 
 def _ephemeral() -> tuple[int, int]:

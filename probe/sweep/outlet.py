@@ -46,7 +46,7 @@ class Outlet:
         try:
             for _ in range(LANES):
                 self._lanes.append(Sender(address, protocol, MOST_BATCH[transport], _STRIDE[transport], bind))
-        except OSError:
+        except (OSError, ValueError):
             self.close()
             raise
         self._free = list(self._lanes)
