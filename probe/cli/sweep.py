@@ -50,7 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, metavar="SECONDS", default=1.0, help="longest patience for one answer (default: 1)"
     )
     parser.add_argument(
-        "--deadline", type=_seconds, metavar="SECONDS", default=600.0, help="end it then, whatever is left (default: 600)"
+        "--deadline",
+        type=_seconds,
+        metavar="SECONDS",
+        default=600.0,
+        help="end it then, whatever is left (default: 600)",
     )
     parser.add_argument("--seed", type=_natural, metavar="N", help="order of the ports; the report names the one used")
     parser.add_argument(

@@ -8,8 +8,8 @@ from probe.model.words import State, Transport
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """An ICMP error that settled ports, with its type, code and sender. No sender and 0, 0: this host's own rules, which
-    let nothing leave.
+    """An ICMP error that settled ports, with its type, code and sender. No sender and 0, 0: this host itself, whose
+    own rules or routes let nothing leave.
     """
 
     sender: str
@@ -25,9 +25,9 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the same pace without a word, or answered differently; their state is the last certain one. `sent` packets (or
     connections begun), `answers` to them; `loss` as estimated from what answered only later (0..1); `residual` the
     probability, per port, that a port called filtered would have answered; `pace` the highest attempts a second that
-    the path was given. `limited`: ports that stayed silent where somebody limits the ICMP errors, so that they may as well
-    be rejected (UDP: closed). `everything`: something answers on every port asked, also on one that nobody could have opened.
-    `problem`: why the sweep ended early; what it left then is `error`.
+    the path was given. `limited`: ports that stayed silent where somebody limits the ICMP errors, so that they may as
+    well be rejected (UDP: closed). `everything`: something answers on every port asked, also on one that nobody could
+    have opened. `problem`: why the sweep ended early; what it left then is `error`.
     """
 
     address: str

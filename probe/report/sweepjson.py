@@ -40,7 +40,9 @@ def _sweep(sweep: Swept) -> dict[str, Any]:
         "address": sweep.address,
         "transport": sweep.transport,
         "summary": {state: len(ports_in(sweep, state)) for state in State},
-        "ports": {state: sweep.states.get(state, "") for state in State if state in sweep.states or state is State.OPEN},
+        "ports": {
+            state: sweep.states.get(state, "") for state in State if state in sweep.states or state is State.OPEN
+        },
         # Where everything answers there are no services to name.
         "services": {str(port): known for port in opened if (known := service(port, sweep.transport))}
         if not sweep.everything

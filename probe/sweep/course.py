@@ -32,6 +32,8 @@ _TURN_SECONDS = 0.005
 _PATIENCE_FACTOR, _LEAST_PATIENCE, _SEEN_ENOUGH = 4.0, 0.1, 10
 # Of the slots (each round takes one) some are kept for what comes after the rounds.
 _SPARE_SLOTS = 10
+# After so many rounds in a row in which none of the known ports answered, no more are tried.
+_DEAF_ROUNDS = 3
 # Known ports that are asked again in each round, to measure its loss: one for so many that are silent, within bounds.
 _CANARY_SHARE, _FEWEST_CANARIES, _MOST_CANARIES, _REFUSED_CANARIES = 32, 256, 1024, 32
 # A loss from which on a slower pace is tried, on canaries alone. Slower is by this factor; the pace is innocent of a
@@ -132,7 +134,7 @@ class Course:
 
     async def _rounds(self) -> None:
         """All that is silent, again and again."""
-        evidence, first_ended = self.evidence, 0.0
+        evidence, first_ended, deaf = self.evidence, 0.0, 0
         while True:
             known = evidence.answered_ports > 0
             canaries = self._canaries(len(evidence.silent)) if known else []
@@ -140,7 +142,14 @@ class Course:
             first_ended = first_ended or self._ended[slot]
             if not evidence.still_silent():
                 return
-            if evidence.is_believed:
+            deaf = deaf + 1 if evidence.is_deaf(slot) else 0
+            if deaf == _DEAF_ROUNDS:
+                self._problem = (
+                    "what had answered answers no more: this source is shut out, the target is gone, "
+                    "or what is open there limits how often it answers"
+                )
+                return
+            if evidence.is_believed and not deaf:
                 # Who is slow to answer had the whole patience once.
                 await self._settle(slot, first_ended + self._order.timeout)
                 evidence.still_silent()

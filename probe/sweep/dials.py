@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _KIND = {Transport.TCP: socket.SOCK_STREAM, Transport.UDP: socket.SOCK_DGRAM}
 _BIND_ADDRESS_NO_PORT = 24  # linux/in.h: the port is chosen at connect
-_SO_MEMINFO, _NOTHING_QUEUED = 55, bytes(4)  # asm-generic/socket.h; the first word: bytes in the receive and error queues
+_SO_MEMINFO, _NOTHING_QUEUED = (
+    55,
+    bytes(4),
+)  # asm-generic/socket.h; the first word: bytes in the receive and error queues
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER 0: no TIME_WAIT here, and firewalls forget it soon
 _ENDS, _EDGE = select.EPOLLIN | select.EPOLLOUT, select.EPOLLET
 _READABLE = select.EPOLLIN | select.EPOLLERR

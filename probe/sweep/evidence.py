@@ -195,6 +195,10 @@ class Evidence:
     def round_loss(self, slot: int) -> float:
         return self._trusted()[slot].loss
 
+    def is_deaf(self, slot: int) -> bool:
+        """Whether nobody answered in that round, though ports that are known to answer were asked."""
+        return self.rounds[slot].misses > 0 and not self.rounds[slot].hits
+
     @property
     def is_limited(self) -> bool:
         """Whether somebody limits the ICMP errors: more of them stay away than the path loses of the target's own."""

@@ -52,6 +52,7 @@ class Course(Protocol):
     """Who takes the answers of one target."""
 
     evidence: Evidence
+
     def answered(self, port: int, slot: int, code: int) -> None: ...
 
 

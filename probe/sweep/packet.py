@@ -26,6 +26,8 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
     families = courses.families(order)
     if not families:
         return ()
+    if len({target.address for target in order.targets}) < len(order.targets):
+        raise ValueError("a target is named twice: whose answers would be whose?")
     throttle = Throttle(order.rate or GENTLE[order.transport], gentle=not order.rate)
     line = Line(order.transport, families, order.seed)
 

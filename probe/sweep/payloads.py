@@ -111,11 +111,7 @@ _SIP = (
     b"Content-Length: 0\r\n\r\n"
 )
 _SSDP = (
-    b"M-SEARCH * HTTP/1.1\r\n"
-    b"HOST: 239.255.255.250:1900\r\n"
-    b'MAN: "ssdp:discover"\r\n'
-    b"MX: 1\r\n"
-    b"ST: upnp:rootdevice\r\n\r\n"
+    b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n'
 )
 # NUL-padded name "*", each half byte a letter from A (RFC 1001, 14.1; RFC 1002, 4.2.17: node status).
 _NETBIOS = struct.pack("!6H", _TRANSACTION, 0, 1, 0, 0, 0) + b"\x20CK" + b"A" * 30 + b"\0" + struct.pack("!2H", 33, 1)

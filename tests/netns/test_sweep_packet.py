@@ -109,10 +109,10 @@ def test_rejections_under_a_limit_prove_nothing_of_the_rest() -> None:
 
 def test_a_few_rejections_under_a_limit_are_waited_for() -> None:
     with Lab("a1", "b1") as lab:
-        command(*lab.prefix("r"), "sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=200")
-        lab.nft("r", chain("forward", "tcp dport 1000-1024 reject with icmp type admin-prohibited"))
-        found = swept(lab, "a1", lab.address("b1"), "990-1030")
-        assert found.states == truth("990-1030", rejected="1000-1024")
+        command(*lab.prefix("r"), "sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=1000")
+        lab.nft("r", chain("forward", "tcp dport 1000-1011 reject with icmp type admin-prohibited"))
+        found = swept(lab, "a1", lab.address("b1"), "990-1030", timeout=0.5)
+        assert found.states == truth("990-1030", rejected="1000-1011")
         assert not found.limited
 
 
@@ -165,7 +165,7 @@ def test_a_source_that_is_shut_out_in_mid_sweep_proves_nothing() -> None:
         [found] = sweeping.result()
         assert State.FILTERED not in found.states
         assert len(ports(found, State.ERROR)) > 1000
-        assert "silence proves nothing" in found.problem
+        assert "shut out" in found.problem
 
 
 def test_the_own_firewall_is_named() -> None:
@@ -225,14 +225,14 @@ def test_by_default_a_firewall_on_the_way_keeps_few_entries(rule: str) -> None:
     with Lab("a1", "b1") as lab:
         lab.nft("r", chain("forward", "ct state invalid drop", "ct state established accept"))
         lab.nft("b1", chain("input", rule))
-        sweeping = Sweeping(lab, "a1", [(lab.address("b1"), "1-6000")], rate=0)
+        sweeping = Sweeping(lab, "a1", [(lab.address("b1"), "1-3000")], rate=0, timeout=0.5)
         most = 0
         while sweeping.process.poll() is None:
             entries = command(*lab.prefix("r"), "cat", "/proc/sys/net/netfilter/nf_conntrack_count")
             most = max(most, int(entries))
             time.sleep(0.02)
         [found] = sweeping.result()
-        assert found.states == {State.FILTERED if rule else State.CLOSED: "1-6000"}
+        assert found.states == {State.FILTERED if rule else State.CLOSED: "1-3000"}
         assert most < 16384 / 4
 
 
