@@ -44,7 +44,7 @@ _SUSPECT_LOSS, _SLOWER, _SLOWEST, _FALLEN, _CANARIES_TO_TRY = 0.03, 4.0, 20.0, 0
 _UNDER_LIMIT, _LIMITED_SECONDS, _LIMITED_ROUNDS, _LIMITED_CANARIES = 0.7, 120.0, 3, 3
 _LIMIT_BURST, _USUAL_LIMIT = 6, 1.0
 # Open ports are asked again, and those that missed answers: so many, so often, so far apart.
-_CONFIRMED, _DOUBTED, _CONFIRM_TIMES, _CONFIRM_SECONDS = 256, 64, 3, 0.03
+_CONFIRMED, _DOUBTED, _CONFIRM_TIMES, _CONFIRM_SECONDS = 256, 64, 3, 0.01
 # Ports beside those asked for, which answer only where something answers on every port.
 _CONTROLS, _IMPOSSIBLE = 8, 0
 # "All open" begins at this share; nobody opens so many.
