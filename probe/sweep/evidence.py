@@ -110,7 +110,8 @@ class Evidence:
     def answer(self, port: int, slot: int, code: int) -> bool:
         """An answer to that attempt; False if there was none, or it has been answered before."""
         bit = 1 << slot
-        if not self._asked[port] & bit:
+        asked = self._asked[port]
+        if not asked & bit:
             return False
         old = self._state[port]
         if self._answered[port] & bit:
@@ -126,7 +127,7 @@ class Evidence:
             self._state[port] = code
             self.known += own
             self.answered_ports += 1
-            asked = self._asked[port] & ~bit
+            asked ^= bit
             while asked:
                 lowest = asked & -asked
                 rounds[lowest.bit_length() - 1].misses += 1

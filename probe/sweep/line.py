@@ -27,7 +27,7 @@ from probe.sweep.rawsocket import MOST_READ, NOTHING, Receiver, attach, keep_ref
 from probe.sweep.segments import TCP, UDP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from probe.sweep.evidence import Evidence
     from probe.sweep.rawsocket import Sender
@@ -36,7 +36,7 @@ MOST_BATCH = {Transport.TCP: 512, Transport.UDP: 128}
 """Packets in one system call; with answers a few milliseconds."""
 PROTOCOLS = {Transport.TCP: TCP, Transport.UDP: UDP}
 _RST, _SYN_ACK = 0x04, 0x12
-_MASK = 0xFFFFFFFF
+_MASK, _SLOT_MASK = 0xFFFFFFFF, SLOTS - 1
 LANES = 2
 """So many threads send at once. On two cores two are more than twice as fast as one; more bring nothing."""
 # Packets that leave too quickly for the way to a thread to be worth it.
@@ -71,7 +71,7 @@ class Line:
         # A system call that sends hundreds of packets takes milliseconds, and lets other threads run meanwhile.
         self._pool = ThreadPoolExecutor(LANES, "sweep")
         # Cookies differ by port here, and by target in an offset: who knows those of one target knows no other's.
-        self._secrets = array("I", os.urandom(4 << 16))
+        self.secrets = array("I", os.urandom(4 << 16))
         try:
             self.own = self._reserve(families, random.Random(seed))
             self._index = {port: index for index, port in enumerate(self.own)}
@@ -94,10 +94,6 @@ class Line:
         """So many answers may wait to be read, of each lane, before the kernel drops some."""
         room = min(receiver.room for _, _, receiver in self._receivers)
         return min(MOST_BATCH[self._transport], room // (2 * LANES))
-
-    def cookies(self, ports: Sequence[int], offset: int) -> list[int]:
-        secrets = self._secrets
-        return [secrets[port] + offset & _MASK for port in ports]
 
     def join(self, target: bytes, course: Course, offset: int) -> None:
         """What comes back from there is this course's, whose cookies differ by that."""
@@ -140,7 +136,7 @@ class Line:
             sock.close()
 
     def _replied(self, replies: Iterator[Reply]) -> None:
-        courses, indexes, secrets = self._courses, self._index, self._secrets
+        courses, indexes, secrets = self._courses, self._index, self.secrets
         is_tcp = self._transport is Transport.TCP
         for sender, port, own, ack, flags in replies:
             found, index = courses.get(sender), indexes.get(own)
@@ -156,7 +152,7 @@ class Line:
                     code = CLOSED
                 elif flags & _SYN_ACK != _SYN_ACK:
                     continue
-            course.answered(port, (index - cookie) % SLOTS, code)
+            course.answered(port, index - cookie & _SLOT_MASK, code)
 
     def _refused(self, refusal: Refusal | None) -> None:
         if refusal is None:
@@ -165,7 +161,7 @@ class Line:
         if found is None or index is None:
             return
         course, offset = found
-        cookie = self._secrets[refusal.port] + offset & _MASK
+        cookie = self.secrets[refusal.port] + offset & _MASK
         if self._transport is Transport.TCP and refusal.word != cookie:
             return
         course.answered(refusal.port, (index - cookie) % SLOTS, self._code(refusal, course))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from probe.model.observation import Operation
 from probe.model.words import Transport
 from probe.probes.classify import from_errno
-from probe.sweep.evidence import SLOTS, Refused
+from probe.sweep.evidence import Refused
 from probe.sweep.line import LANES, MOST_BATCH, PROTOCOLS
 from probe.sweep.rawsocket import Sender
 from probe.sweep.segments import (
@@ -17,6 +17,7 @@ from probe.sweep.segments import (
     RST_BYTES,
     SYN_BYTES,
     UDP_HEADER_BYTES,
+    Attempts,
     pseudo_sum,
     write_datagrams,
     write_resets,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from probe.sweep.evidence import Evidence
     from probe.sweep.line import Line
 
-_STRIDE = {Transport.TCP: 32, Transport.UDP: UDP_HEADER_BYTES + MOST_PAYLOAD}
+# Room for an IPv6 header before each.
+_STRIDE = {Transport.TCP: 40 + SYN_BYTES, Transport.UDP: 40 + UDP_HEADER_BYTES + MOST_PAYLOAD}
 _NOT_LET_OUT = frozenset({errno.EPERM, errno.EACCES})
 _NO_ROOM = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR})
 
@@ -96,11 +98,10 @@ class Outlet:
             lane.close()
 
     def _write(self, lane: Sender, ports: Sequence[int], slot: int, write: Callable[..., None], length: int) -> None:
-        own = self._line.own
-        cookies = self._line.cookies(ports, self.offset)
-        tuples = [(own[(slot + cookie) % SLOTS], port) for cookie, port in zip(cookies, ports, strict=True)]
+        attempts = Attempts(self._line.own, slot, self._line.secrets, self.offset, self._pseudo)
+        where = lane.packets, lane.header, lane.stride, attempts, ports
         if self._transport is Transport.UDP:
-            lane.lengths(write_datagrams(lane.packets, lane.stride, self._pseudo, tuples, self._payload))
+            lane.lengths(write_datagrams(*where, self._payload))
         else:
-            lane.lengths([length] * len(ports))
-            write(lane.packets, lane.stride, self._pseudo, tuples, cookies)
+            lane.length(length)
+            write(*where)

@@ -28,6 +28,7 @@ MOST_READ = 512
 # In struct mmsghdr of 64-bit Linux, 64 bytes each, seen as words: name, its length, struct iovec and how many; length.
 _HEADER_WORDS, _NAME, _NAME_LENGTH, _VECTOR, _VECTORS, _LENGTH = 8, 0, 1, 2, 3, 7
 _HEADER_BYTES, _VECTOR_BYTES = 64, 16
+_TTL = 64
 _NAME_BYTES = {socket.AF_INET: 16, socket.AF_INET6: 28}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -71,9 +72,10 @@ class _Messages:
 
 
 class Sender:
-    """Packets to one address, from `source`. Raises OSError where no route leads there.
+    """Packets to one address, from `source`. Raises OSError where no route leads there, ValueError where it is none.
 
-    `packets` holds `slots` of them, each at a multiple of `stride`; whoever sends writes them there first.
+    `packets` holds `slots` of them, each at a multiple of `stride`, of which the first `header` bytes are there already:
+    whoever sends writes the rest.
     """
 
     def __init__(self, address: str, protocol: int, slots: int, stride: int, bind: str = "") -> None:
@@ -86,27 +88,43 @@ class Sender:
             own = asking.getsockname()
         self.source = socket.inet_pton(family, own[0].partition("%")[0])
         self.target = socket.inet_pton(family, peer[0].partition("%")[0])
-        name = (
-            struct.pack("=HH4s8x", family, 0, self.target)
-            if family == socket.AF_INET
-            else struct.pack("=HHI16sI", family, 0, 0, self.target, peer[3])
-        )
-        self.slots, self.stride = slots, stride
+        if family == socket.AF_INET:
+            name = struct.pack("=HH4s8x", family, 0, self.target)
+            # The kernel fills in length, identification and checksum (raw(7)).
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, _TTL, protocol, 0, self.source, self.target)
+        else:
+            name = struct.pack("=HHI16sI", family, 0, 0, self.target, peer[3])
+            header = struct.pack("!IHBB16s16s", 6 << 28, 0, protocol, _TTL, self.source, self.target)
+        self.slots, self.stride, self.header = slots, stride, len(header)
+        self._is_6, self._length = family == socket.AF_INET6, 0
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._messages = _Messages(slots, stride, name, 0, len(name))
         self.packets = self._messages.packets
-        # Not connected: ICMP errors of one port would else be handed out as failures to send the next.
-        self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
+        for at in range(0, slots * stride, stride):
+            self.packets[at : at + len(header)] = header
+        # This protocol number brings no packets in, so that no answer is handed to each socket of each target; and
+        # unconnected, an ICMP error about one port is not handed out as a failure to send the next.
+        self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
         try:
-            attach(self._socket, NOTHING)
             self._socket.bind((own[0], 0, *own[2:]))
         except OSError:
             self._socket.close()
             raise
 
     def lengths(self, lengths: Sequence[int]) -> None:
-        """Of the packets, from the first on."""
-        self._messages.vectors[1 : 2 * len(lengths) : 2] = array.array("Q", lengths)
+        """Of what is behind the IP headers, from the first packet on."""
+        header = self.header
+        self._messages.vectors[1 : 2 * len(lengths) : 2] = array.array("Q", [header + length for length in lengths])
+        self._length = 0
+        if self._is_6:
+            for index, length in enumerate(lengths):
+                struct.pack_into("!H", self.packets, index * self.stride + 4, length)
+
+    def length(self, length: int) -> None:
+        """The same of all of them."""
+        if length != self._length:
+            self.lengths([length] * self.slots)
+            self._length = length
 
     def send(self, start: int, end: int) -> tuple[int, int]:
         """The packets in these slots: how many left, and the errno that stopped the next one (0: nothing did).

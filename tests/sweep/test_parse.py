@@ -19,7 +19,7 @@ from probe.sweep.line import Line
 from probe.sweep.parse import KEPT_BYTES, Block, Refusal, refusals, replies4, replies6
 from probe.sweep.segments import TCP as TCP_NUMBER
 from probe.sweep.segments import UDP as UDP_NUMBER
-from probe.sweep.segments import pseudo_sum, write_datagrams, write_resets, write_syns
+from probe.sweep.segments import Attempts, pseudo_sum, write_datagrams, write_resets, write_syns
 
 if TYPE_CHECKING:
     from scapy.packet import Packet
@@ -105,7 +105,7 @@ def line(transport: Transport, *targets: tuple[str, Target]) -> Line:
     made = Line.__new__(Line)
     made._transport = transport
     made._protocol = TCP_NUMBER if transport is Transport.TCP else UDP_NUMBER
-    made._secrets = array("I", range(0, 65536 * 60013, 60013))
+    made.secrets = array("I", range(0, 65536 * 60013, 60013))
     made._courses = {packed(address): (target, OFFSET) for address, target in targets}
     made.own = list(range(40000, 40000 + SLOTS))
     made._index = {port: index for index, port in enumerate(made.own)}
@@ -123,7 +123,7 @@ def take(made: Line, family: int, data: bytes, name: bytes) -> None:
 
 def attempt(made: Line, port: int, slot: int = 0) -> tuple[int, int]:
     """Source port and sequence number of the attempt at this port."""
-    [cookie] = made.cookies([port], OFFSET)
+    cookie = (made.secrets[port] + OFFSET) % 2**32
     return made.own[(slot + cookie) % SLOTS], cookie
 
 
@@ -184,30 +184,37 @@ def test_a_forged_or_broken_answer_never_settles_another_port(bits: list[int], c
 
 @given(
     family=st.sampled_from([4, 6]),
-    tuples=st.lists(st.tuples(st.integers(1, 65535), st.integers(0, 65535)), min_size=1, max_size=4),
-    cookie=st.integers(0, 2**32 - 1),
+    ports=st.lists(st.integers(0, 65535), min_size=1, max_size=4),
+    secret=st.integers(0, 2**32 - 1),
+    offset=st.integers(0, 2**32 - 1),
+    slot=st.integers(0, SLOTS - 1),
     payload=st.binary(max_size=64),
     kind=st.sampled_from(["syn", "rst", "udp"]),
 )
 def test_what_is_sent_is_what_the_standards_say(
-    family: int, tuples: list[tuple[int, int]], cookie: int, payload: bytes, kind: str
+    family: int, ports: list[int], secret: int, offset: int, slot: int, payload: bytes, kind: str
 ) -> None:
     """Read back by scapy, which computes the checksum itself."""
     source, target = (US, THEM) if family == 4 else (US6, THEM6)
     number = UDP_NUMBER if kind == "udp" else TCP_NUMBER
-    pseudo, stride, buffer = pseudo_sum(packed(source), packed(target), number), 128, bytearray(4 * 128)
-    lengths = [24 if kind == "syn" else 20] * len(tuples)
+    own = list(range(40000, 40000 + SLOTS))
+    pseudo = pseudo_sum(packed(source), packed(target), number)
+    attempts = Attempts(own, slot, [secret] * 65536, offset, pseudo)
+    cookie = (secret + offset) % 2**32
+    start, stride, buffer = 7, 128, bytearray(4 * 128)
+    lengths = [24 if kind == "syn" else 20] * len(ports)
     if kind == "udp":
-        lengths = write_datagrams(buffer, stride, pseudo, tuples, lambda _: payload)
+        lengths = write_datagrams(buffer, start, stride, attempts, ports, lambda _: payload)
     else:
         write = write_syns if kind == "syn" else write_resets
-        write(buffer, stride, pseudo, tuples, [cookie] * len(tuples))
-    for index, (own, port) in enumerate(tuples):
-        sent = bytes(buffer[index * stride : index * stride + lengths[index]])
+        write(buffer, start, stride, attempts, ports)
+    for index, port in enumerate(ports):
+        at = start + index * stride
+        sent = bytes(buffer[at : at + lengths[index]])
         layer = UDP if kind == "udp" else TCP
         header = IP(src=source, dst=target, proto=number) if family == 4 else IPv6(src=source, dst=target, nh=number)
         packet = header.__class__(bytes(header / sent))[layer]
-        assert (packet.sport, packet.dport) == (own, port)
+        assert (packet.sport, packet.dport) == (own[(slot + cookie) % SLOTS], port)
         if kind == "udp":
             assert bytes(packet.payload) == payload
         else:
