@@ -11,6 +11,10 @@ and the stated residual rests on that assumption alone.
 from __future__ import annotations
 
 from math import comb
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RESIDUAL = 1e-6
 """Aim: the probability, per silent port, that it would have answered."""
@@ -34,6 +38,15 @@ class Round:
         return (_PRIOR_MISSED + self.misses) / (_PRIOR_ASKED + self.hits + self.misses)
 
 
+def summed(rounds: Iterable[Round]) -> Round:
+    """As if they had been one."""
+    whole = Round()
+    for each in rounds:
+        whole.hits += each.hits
+        whole.misses += each.misses
+    return whole
+
+
 def residual(rounds: list[Round]) -> float:
     """The probability that a port which answers was silent in all of these rounds."""
     product = 1.0
@@ -50,9 +63,9 @@ def believed(rounds: list[Round], known: int) -> bool:
 
 def loss(rounds: list[Round]) -> float:
     """Over all rounds, as observed; 0 where nothing is known."""
-    misses = sum(each.misses for each in rounds)
-    asked = misses + sum(each.hits for each in rounds)
-    return misses / asked if asked else 0.0
+    whole = summed(rounds)
+    asked = whole.hits + whole.misses
+    return whole.misses / asked if asked else 0.0
 
 
 def chance(misses: int, attempts: int, loss: float) -> float:

@@ -32,6 +32,8 @@ _TURN_SECONDS = 0.005
 _PATIENCE_FACTOR, _LEAST_PATIENCE, _SEEN_ENOUGH = 4.0, 0.1, 10
 # Of the slots (each round takes one) some are kept for what comes after the rounds.
 _SPARE_SLOTS = 10
+# More rounds than loss calls for, where they cost no time.
+_ROUNDS_TO_SPARE = 4
 # After so many rounds in a row in which none of the known ports answered, no more are tried.
 _DEAF_ROUNDS = 3
 # Known ports that are asked again in each round, to measure its loss: one for so many that are silent, within bounds.
@@ -150,8 +152,12 @@ class Course:
                 )
                 return
             if evidence.is_believed and not deaf:
-                # Who is slow to answer had the whole patience once.
-                await self._settle(slot, first_ended + self._order.timeout)
+                # Who is slow to answer has the whole patience once. What that leaves of time is for who is fickle.
+                last = first_ended + self._order.timeout
+                spare = last - time.monotonic() - self.patience
+                if len(evidence.rounds) < _ROUNDS_TO_SPARE and len(evidence.silent) / self._round_rate < spare:
+                    continue
+                await self._settle(slot, last)
                 evidence.still_silent()
                 self._silence_is_believed = True
                 return

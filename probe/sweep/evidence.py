@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probe.model.ports import PortSet
 from probe.model.words import State, Transport
-from probe.sweep.belief import Round, believed, chance, loss, residual
+from probe.sweep.belief import Round, believed, chance, loss, residual, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
@@ -28,6 +28,8 @@ _MOST_REFUSALS = 200
 MANY = 2048
 # So few ports would have missed as many attempts by the path's loss: below it the port itself is fickle.
 _CHANCE = 0.01
+# From so many attempts at known ports on, a round's own loss counts there.
+_TELLING = 100
 
 
 class Refused(NamedTuple):
@@ -225,7 +227,9 @@ class Evidence:
         """Ports that left attempts unanswered, and how many of those known would have missed as much by chance."""
         if not any(each.misses for each in self.rounds):
             return []
-        loss = max(each.loss for each in self.rounds if each.hits + each.misses)
+        # The worst of the rounds that say something; the few fickle ports must not excuse each other in small ones.
+        telling = [each for each in self.rounds if each.hits + each.misses >= _TELLING]
+        loss = max(each.loss for each in telling or [summed(self.rounds)])
         state, asked, answered = self._state, self._asked, self._answered
         surprises: dict[tuple[int, int], float] = {}
         found = []
@@ -260,7 +264,7 @@ class Evidence:
         for low, high in self.ports.ranges:
             start = low
             for code, group in groupby(range(low, high + 1), self._state.__getitem__):
-                end = start + sum(1 for _ in group)
+                end = start + len(list(group))
                 yield code, start, end - 1
                 start = end
 
@@ -293,16 +297,10 @@ class Evidence:
         """The rounds by what tells loss from a limit: all answers, unless ICMP errors are limited."""
         if self.is_limited:
             return self.rounds
-        return [_both(*pair) for pair in zip(self.rounds, self.refusal_rounds, strict=True)]
+        return [summed(pair) for pair in zip(self.rounds, self.refusal_rounds, strict=True)]
 
     def _refused_ports(self) -> int:
         return sum(each.hits for each in self.refusal_rounds)
-
-
-def _both(one: Round, two: Round) -> Round:
-    both = Round()
-    both.hits, both.misses = one.hits + two.hits, one.misses + two.misses
-    return both
 
 
 class _Span:

@@ -61,6 +61,8 @@ class Line:
 
     engine = "packet"
     lanes = LANES
+    courses = 1
+    """That share a turn: targets take turns, a whole batch each."""
 
     def __init__(self, transport: Transport, families: set[int], seed: int) -> None:
         self._transport, self._protocol = transport, PROTOCOLS[transport]
@@ -68,6 +70,7 @@ class Line:
         self._receivers: list[tuple[int, bool, Receiver]] = []
         self._courses: dict[bytes, tuple[Course, int]] = {}
         self._drops = 0
+        self.turn = asyncio.Semaphore(LANES)
         # A system call that sends hundreds of packets takes milliseconds, and lets other threads run meanwhile.
         self._pool = ThreadPoolExecutor(LANES, "sweep")
         # Cookies differ by port here, and by target in an offset: who knows those of one target knows no other's.
@@ -83,11 +86,6 @@ class Line:
         except OSError:
             self.close()
             raise
-
-    @property
-    def courses(self) -> int:
-        """How many are under way."""
-        return max(1, len(self._courses))
 
     @property
     def most_batch(self) -> int:

@@ -62,9 +62,15 @@ class Outlet:
 
         What is not done with found no room in the kernel: try again a little later. At most LANES at a time.
         """
-        lane = self._free.pop()
-        self._write(lane, ports, slot, write_syns, SYN_BYTES)
-        evidence.ask(ports, slot)
+        async with self._line.turn:
+            lane = self._free.pop()
+            self._write(lane, ports, slot, write_syns, SYN_BYTES)
+            evidence.ask(ports, slot)
+            done, left = await self._leave(lane, ports, slot, evidence)
+            self._free.append(lane)
+            return done, left
+
+    async def _leave(self, lane: Sender, ports: Sequence[int], slot: int, evidence: Evidence) -> tuple[int, int]:
         done = left = 0
         while done < len(ports):
             sent, number = await self._line.leave(lane, done, len(ports))
@@ -81,16 +87,16 @@ class Outlet:
                 state = from_errno(number, Operation.SEND).state
                 evidence.answer(ports[done], slot, evidence.refused(Refused(state, "", 0, 0)))
                 done += 1
-        self._free.append(lane)
         return done, left
 
     async def reset(self, ports: Sequence[int], slot: int) -> int:
         """A RST for each attempt of this slot, at most MOST_BATCH; returns how many left. What does not is let be."""
-        lane = self._free.pop()
-        self._write(lane, ports, slot, write_resets, RST_BYTES)
-        sent, _ = await self._line.leave(lane, 0, len(ports))
-        self._free.append(lane)
-        return sent
+        async with self._line.turn:
+            lane = self._free.pop()
+            self._write(lane, ports, slot, write_resets, RST_BYTES)
+            sent, _ = await self._line.leave(lane, 0, len(ports))
+            self._free.append(lane)
+            return sent
 
     def close(self) -> None:
         self._line.part(self.target)
