@@ -137,7 +137,7 @@ def test_open_ports_alone_are_not_everything() -> None:
 def test_a_port_that_answers_only_sometimes_is_told() -> None:
     with Lab("a1", "b1") as lab:
         lab.serve("b1", "silent 22", "silent 80")
-        every_second = "numgen inc mod 2 == 0 drop"
+        every_second = "tcp flags syn numgen inc mod 2 == 0 drop"
         lab.nft("b1", chain("input", f"tcp dport 80 {every_second}", f"tcp dport 300 {every_second}"))
         found = swept(lab, "a1", lab.address("b1"), "1-3000")
         assert found.states == truth("1-3000", open="22,80")
