@@ -27,7 +27,7 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
         return ()
     throttle = Throttle(order.rate or GENTLE[order.transport], gentle=not order.rate)
     silent = throttle.left_half_open if order.transport is Transport.TCP else None
-    dials = Dials(order.transport, payload, timeout=order.timeout, most=order.most, silent=silent)
+    dials = Dials(order.transport, payload, timeout=order.timeout, seed=order.seed, most=order.most, silent=silent)
 
     def way(target: Target, course: Course) -> Dial:
         return dials.dial(target.address, order.bind, course)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import resource
 import select
 import socket
@@ -21,6 +22,7 @@ from probe.model.observation import Operation
 from probe.model.words import State, Transport
 from probe.probes.classify import from_errno, read_icmp, watch_errors
 from probe.sweep.evidence import CLOSED, OPEN, Refused
+from probe.sweep.ownports import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +55,7 @@ _PORT_UNREACHABLE = ((4, 3, 3), (6, 1, 4))
 # Services that answer from another port (RFC 1350, 4): their sockets take that from the target's address.
 _ROAMING = frozenset({69})
 _MOST_READ = 2048
+_TRIES = 8
 
 
 class Course(Protocol):
@@ -91,6 +94,7 @@ class Dials:
         payload: Callable[[int], bytes],
         *,
         timeout: float,
+        seed: int = 0,
         most: int = 0,
         silent: Callable[[int], None] | None = None,
     ) -> None:
@@ -100,6 +104,7 @@ class Dials:
         self._timeout = _BEFORE_AGAIN if _BEFORE_AGAIN < timeout <= 1.0 else timeout
         self._silent = silent
         self._order: deque[_Flight] = deque()
+        self._range, self._random = own_ports(), random.Random(seed)
         self._epoll = select.epoll()
         self._full = False
         self._dials = 0
@@ -113,6 +118,10 @@ class Dials:
     @property
     def courses(self) -> int:
         return max(1, self._dials)
+
+    def any_port(self) -> int:
+        """One of those that this host's own connections start from."""
+        return self._random.randint(*self._range)
 
     def fly(self, flight: _Flight, *, fresh: bool) -> None:
         number = flight.sock.fileno()
@@ -155,7 +164,7 @@ class Dials:
         sock = flight.sock
         del self.flying[sock.fileno()]
         free = self.free[sock.family]
-        if again and len(free) < _MOST_FREE and not flight.dial.bound:
+        if again and len(free) < _MOST_FREE and not flight.dial.is_bound(flight.slot):
             free.append(sock)
         else:
             sock.close()
@@ -213,7 +222,7 @@ class Dial:
     """The way to one target."""
 
     def __init__(self, house: Dials, address: str, bind: str, course: Course) -> None:
-        self._house, self.course, self.bound = house, course, bool(bind)
+        self._house, self.course = house, course
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         peer = _numeric(address, self._family)
         self._address, self._rest = peer[0].partition("%")[0], peer[2:]
@@ -263,13 +272,17 @@ class Dial:
             self._house.end(flight)
             self._failed(flight.port, flight.slot, 0, icmp)
 
+    def is_bound(self, slot: int) -> bool:
+        """Whether this slot's sockets are tied to an address or a port, and so not of use to others."""
+        return slot > 0 or self._bind is not None
+
     # TCP
 
     def _connect(self, port: int, slot: int, now: float) -> int:
         free = self._house.free[self._family]
-        fresh = self._bind is not None or not free
+        fresh = self.is_bound(slot) or not free
         try:
-            sock = self._socket() if fresh else free.pop()
+            sock = self._socket(slot) if fresh else free.pop()
             number = sock.connect_ex(self._peer(port))
         except OSError as error:
             return self._hindered(port, slot, error.errno)
@@ -340,18 +353,36 @@ class Dial:
 
     # Both
 
-    def _socket(self) -> socket.SocketType:
+    def _socket(self, slot: int = 0) -> socket.SocketType:
         kind = _KIND[self._house.transport] | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         sock = socket.SocketType(self._family, kind)
         try:
             watch_errors(sock)
-            if self._bind is not None:
+            if not (slot and self._take_port(sock)) and self._bind is not None:
                 sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
                 sock.bind(self._bind)
         except OSError:
             sock.close()
             raise
         return sock
+
+    def _take_port(self, sock: socket.SocketType) -> bool:
+        """Bind it to any port. The kernel itself would give connections to one and the same port nearly the same of our
+        own again and again; if just that one is lost, so are they all. False where no port was free.
+        """
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as long as nobody listens there, many may have it
+        if self._family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        address, rest = (self._bind[0], self._bind[2:]) if self._bind is not None else ("", ())
+        for _ in range(_TRIES):
+            try:
+                sock.bind((address, self._house.any_port(), *rest))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return True
+        return False
 
     def _hindered(self, port: int, slot: int, number: int | None, icmp: Icmp | None = None) -> int:
         """It did not even begin; or an error that was there before it did (returns how many packets left)."""
