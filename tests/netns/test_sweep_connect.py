@@ -11,7 +11,7 @@ import pytest
 from probe.model.ports import PortSet
 from probe.model.words import State
 
-from .lab import COMMAND_SECONDS, Lab, chain, command
+from .lab import COMMAND_SECONDS, Lab, chain, command, eventually
 from .sweeping import Sweeping, half_open, ports, truth
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_each_state_of_all_ports(family: int) -> None:
                 "tcp dport 2000-2099 reject with icmpx type admin-prohibited",
                 "tcp dport 2100-2199 reject with tcp reset",
                 "tcp dport 2200-2299 reject with icmpx type port-unreachable",
-                "tcp dport 60000-61000 drop",
+                'iifname "a1" tcp dport 60000-61000 drop',
             ),
         )
         found = swept(lab, "a1", lab.address("b1", family))
@@ -93,6 +93,16 @@ def test_a_firewall_that_limits_the_rate_is_asked_more_slowly() -> None:
         found = swept(lab, "a1", lab.address("b1"), "1-10000")
         assert found.states == truth("1-10000", open="22,2000")
         assert not found.problem
+
+
+def test_each_attempt_comes_from_another_port() -> None:
+    """The kernel itself gives connections to one port nearly the same own port again and again."""
+    with Lab("a1", "b1") as lab:
+        lab.serve("b1", "silent 22")
+        lab.nft("r", chain("forward", 'oifname "a1" tcp dport 50000-52000 drop'))
+        found = swept(lab, "a1", lab.address("b1"), "1-30000")
+        assert found.states == truth("1-30000", open="22")
+        assert 0.03 < found.loss < 0.12
 
 
 def test_few_files_make_it_slower_not_wrong() -> None:
@@ -225,8 +235,6 @@ sys.stdin.read()
 def test_services_answer_in_their_own_protocol(servers: Any) -> None:
     with Lab("a1", "b1") as lab:
         servers(lab, "b1")
-        from .lab import eventually
-
         eventually(lambda: listens(lab, "b1", "53", "69", "161"), COMMAND_SECONDS, "the services do not listen")
         found = swept(lab, "a1", lab.address("b1"), "50-200", transport="udp")
         assert found.states == truth("50-200", open="53,69,161")
