@@ -7,7 +7,7 @@ measured is left out, and the run is marked as failed. As there, states with man
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from probe.model.ports import PortSet
 from probe.model.words import State, Transport
@@ -59,7 +59,7 @@ _ICMP_REASONS = {
 def render(report: SweepReport) -> bytes:
     """UTF-8, with the document type that nmap's own readers expect."""
     words = printable(" ".join(("portcheck", *report.words)))
-    root = Xml.Element(
+    root = ET.Element(
         "nmaprun",
         scanner="nmap",  # the DTD allows no other
         args=words,
@@ -69,7 +69,7 @@ def render(report: SweepReport) -> bytes:
         xmloutputversion=_OUTPUT_VERSION,
     )
     kind = _KINDS[report.transport, report.sweeps[0].engine or "packet"]
-    Xml.SubElement(
+    ET.SubElement(
         root,
         "scaninfo",
         type=kind,
@@ -77,44 +77,45 @@ def render(report: SweepReport) -> bytes:
         numservices=str(len(report.ports)),
         services=str(report.ports),
     )
-    Xml.SubElement(root, "verbose", level="0")
-    Xml.SubElement(root, "debugging", level="0")
+    ET.SubElement(root, "verbose", level="0")
+    ET.SubElement(root, "debugging", level="0")
     for sweep in report.sweeps:
         _host(root, sweep, report)
     _runstats(root, report)
-    Xml.indent(root, space="")
+    ET.indent(root, space="")
     head = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE nmaprun>\n'
-    return head + Xml.tostring(root, encoding="utf-8", xml_declaration=False) + b"\n"
+    body: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
+    return head + body + b"\n"
 
 
-def _host(root: Xml.Element, sweep: Swept, report: SweepReport) -> None:
-    host = Xml.SubElement(root, "host", starttime=_seconds(report.started), endtime=_seconds(report.finished))
-    Xml.SubElement(host, "status", state="up", reason="user-set", reason_ttl="0")
-    Xml.SubElement(host, "address", addr=sweep.address, addrtype="ipv6" if ":" in sweep.address else "ipv4")
-    names = Xml.SubElement(host, "hostnames")
+def _host(root: ET.Element, sweep: Swept, report: SweepReport) -> None:
+    host = ET.SubElement(root, "host", starttime=_seconds(report.started), endtime=_seconds(report.finished))
+    ET.SubElement(host, "status", state="up", reason="user-set", reason_ttl="0")
+    ET.SubElement(host, "address", addr=sweep.address, addrtype="ipv6" if ":" in sweep.address else "ipv4")
+    names = ET.SubElement(host, "hostnames")
     if report.name != sweep.address:
-        Xml.SubElement(names, "hostname", name=printable(report.name), type="user")
-    ports = Xml.SubElement(host, "ports")
+        ET.SubElement(names, "hostname", name=printable(report.name), type="user")
+    ports = ET.SubElement(host, "ports")
     listed: list[tuple[int, str, str, str]] = []
     for state, found in _states(sweep):
         whys = list(_whys(sweep, state, found))
         if state != State.OPEN and len(found) > _MOST_LISTED:
-            extra = Xml.SubElement(ports, "extraports", state=state, count=str(len(found)))
+            extra = ET.SubElement(ports, "extraports", state=state, count=str(len(found)))
             for reason, _, some in whys:
                 told = {"reason": reason, "count": str(len(some)), "proto": sweep.transport.value, "ports": str(some)}
-                Xml.SubElement(extra, "extrareasons", told)
+                ET.SubElement(extra, "extrareasons", told)
         else:
             listed += [(port, state, reason, sender) for reason, sender, some in whys for port in some]
     for port, state, reason, sender in sorted(listed):
         _port(ports, port, sweep.transport, {"state": state, "reason": reason, "reason_ttl": "0"}, sender)
 
 
-def _port(ports: Xml.Element, port: int, transport: Transport, state: dict[str, str], sender: str) -> None:
-    element = Xml.SubElement(ports, "port", protocol=transport, portid=str(port))
-    Xml.SubElement(element, "state", state | ({"reason_ip": sender} if sender else {}))
+def _port(ports: ET.Element, port: int, transport: Transport, state: dict[str, str], sender: str) -> None:
+    element = ET.SubElement(ports, "port", protocol=transport, portid=str(port))
+    ET.SubElement(element, "state", state | ({"reason_ip": sender} if sender else {}))
     known = service(port, transport)
     if known:
-        Xml.SubElement(element, "service", name=printable(known), method="table", conf="3")
+        ET.SubElement(element, "service", name=printable(known), method="table", conf="3")
 
 
 def _states(sweep: Swept) -> Iterator[tuple[str, PortSet]]:
@@ -151,8 +152,8 @@ def _reason(told: Rejection) -> str:
     return _ICMP_REASONS.get((6 if ":" in told.sender else 4, told.type, told.code), "dest-unreach")
 
 
-def _runstats(root: Xml.Element, report: SweepReport) -> None:
-    stats = Xml.SubElement(root, "runstats")
+def _runstats(root: ET.Element, report: SweepReport) -> None:
+    stats = ET.SubElement(root, "runstats")
     elapsed = f"{(report.finished - report.started).total_seconds():.2f}"
     whole = not (report.interrupted or inconclusive(report))
     hosts = f"{len(report.sweeps)} IP address{'es' if len(report.sweeps) > 1 else ''}"
@@ -166,9 +167,9 @@ def _runstats(root: Xml.Element, report: SweepReport) -> None:
     if not whole:
         problems = {sweep.problem for sweep in report.sweeps if sweep.problem} or {"some ports could not be measured"}
         finished["errormsg"] = "interrupted" if report.interrupted else printable("; ".join(sorted(problems)))
-    Xml.SubElement(stats, "finished", finished)
+    ET.SubElement(stats, "finished", finished)
     up = str(len(report.sweeps))
-    Xml.SubElement(stats, "hosts", up=up, down="0", total=up)
+    ET.SubElement(stats, "hosts", up=up, down="0", total=up)
 
 
 def _seconds(moment: datetime) -> str:

@@ -30,7 +30,7 @@ _STYLES = {
     State.ERROR: "35",
 }
 _PACKETS = {Transport.TCP: "SYN", Transport.UDP: "datagram"}
-ENGINES = {"packet": "with raw packets", "connect": "with ordinary sockets"}
+_ENGINES = {"packet": "with raw packets", "connect": "with ordinary sockets"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +113,8 @@ class _Page:
     def how(self, sweep: Swept) -> Iterator[str]:
         """What was sent, and how far the result can be trusted."""
         what = _PACKETS[sweep.transport]
-        yield from self.wrapped(
-            f"{self.report.finished:%Y-%m-%d %H:%M:%S} UTC, in {sweep.seconds:.1f} s {ENGINES.get(sweep.engine, '')}".rstrip()
-        )
+        how = f"in {sweep.seconds:.1f} s {_ENGINES.get(sweep.engine, '')}".rstrip()
+        yield from self.wrapped(f"{self.report.finished:%Y-%m-%d %H:%M:%S} UTC, {how}")
         pace = f", at most {sweep.pace:,.0f} a second" if sweep.pace >= 1 else ""
         yield from self.wrapped(
             f"{count(sweep.sent, what)} sent in {count(sweep.rounds, 'round')}{pace}; "

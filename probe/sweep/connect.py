@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.words import Transport
 from probe.sweep import courses
+from probe.sweep.dial import Dial
 from probe.sweep.dials import Dials
 from probe.sweep.pace import GENTLE, Throttle
 from probe.sweep.payloads import payload
@@ -17,7 +18,6 @@ from probe.sweep.payloads import payload
 if TYPE_CHECKING:
     from probe.model.swept import Swept
     from probe.sweep.course import Course
-    from probe.sweep.dials import Dial
     from probe.sweep.order import Sweep, Target, Tick
 
 
@@ -30,6 +30,6 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
     dials = Dials(order.transport, payload, timeout=order.timeout, seed=order.seed, most=order.most, silent=silent)
 
     def way(target: Target, course: Course) -> Dial:
-        return dials.dial(target.address, order.bind, course)
+        return Dial(dials, target.address, order.bind, course)
 
     return await courses.run(order, dials, throttle, way, tick)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from probe.sweep.addresses import family
 from probe.sweep.course import Course
 from probe.sweep.order import Progress
 
@@ -27,14 +27,10 @@ _TICK_SECONDS = 0.2
 
 def families(order: Sweep) -> set[int]:
     """Of the targets' addresses. Raises ValueError where they cannot all be reached from the one to send from."""
-    found = {family(target.address) for target in order.targets}
+    found: set[int] = {family(target.address) for target in order.targets}
     if order.bind and found - {family(order.bind)}:
         raise ValueError(f"nothing can be sent from {order.bind} to an address of the other family")
     return found
-
-
-def family(address: str) -> int:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 async def run(

@@ -15,13 +15,13 @@ import socket
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from probe.model.observation import Icmp, Operation
 from probe.model.words import Transport
 from probe.probes.classify import from_icmp
 from probe.sweep.evidence import CLOSED, OPEN, SLOTS, Refused
+from probe.sweep.ownports import own_ports
 from probe.sweep.parse import Refusal, Reply, refusals, replies4, replies6
 from probe.sweep.rawsocket import MOST_READ, NOTHING, Receiver, attach, keep_refusals, keep_replies
 from probe.sweep.segments import TCP, UDP
@@ -45,7 +45,6 @@ _FEW = 32
 _READS_A_TURN = 4
 _PORT_UNREACHABLE = ((3, 3), (1, 4))
 _ICMP = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
-_EPHEMERAL = (32768, 60999)
 
 
 class Course(Protocol):
@@ -179,7 +178,7 @@ class Line:
         data; a datagram that answers finds somebody there, and is not refused.
         """
         kind = socket.SOCK_STREAM if self._transport is Transport.TCP else socket.SOCK_DGRAM
-        low, high = _ephemeral()
+        low, high = own_ports()
         found: list[int] = []
         for port in order.sample(range(low, high + 1), min(4096, high - low + 1)):
             taken: list[socket.socket] = []
@@ -203,12 +202,3 @@ class Line:
             if len(found) == SLOTS:
                 return found
         raise OSError(errno.EADDRINUSE, f"fewer than {SLOTS} source ports are free between {low} and {high}")
-
-
-def _ephemeral() -> tuple[int, int]:
-    """The ports that this machine's own connections start from: firewalls expect them."""
-    try:
-        low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    except (OSError, ValueError):
-        return _EPHEMERAL
-    return low, high

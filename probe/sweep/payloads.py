@@ -1,9 +1,9 @@
 """What a UDP service is asked so that it answers a stranger: one datagram for each well-known port.
 
-Kind on purpose: each only reads or greets. None writes, logs in, guesses a name or a community, opens a session that the
-service would have to remember, or asks for an answer much larger than itself. A service that answers nothing else stays
-`open|filtered`. All other ports get an empty datagram. The bytes are made from the protocols' own definitions, which
-each line names.
+Kind on purpose: each only reads or greets. None writes, logs in, guesses a name or a community, opens a session that
+the service would have to remember, or asks for an answer much larger than itself. A service that answers nothing else
+stays `open|filtered`. All other ports get an empty datagram. The bytes are made from the protocols' own definitions,
+which each line names.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ import ctypes
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from probe.sweep import addresses
 from probe.sweep.parse import KEPT_BYTES, Block
 
 if TYPE_CHECKING:
@@ -79,11 +80,10 @@ class Sender:
     """
 
     def __init__(self, address: str, protocol: int, slots: int, stride: int, bind: str = "") -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        peer = _numeric(address, family)
+        family, peer = addresses.family(address), addresses.numeric(address)
         with socket.socket(family, socket.SOCK_DGRAM) as asking:
             if bind:
-                asking.bind(_numeric(bind, family))
+                asking.bind(addresses.numeric(bind))
             asking.connect((peer[0], 9, *peer[2:]))
             own = asking.getsockname()
         self.source = socket.inet_pton(family, own[0].partition("%")[0])
@@ -93,7 +93,7 @@ class Sender:
             # The kernel fills in length, identification and checksum (raw(7)).
             header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, _TTL, protocol, 0, self.source, self.target)
         else:
-            name = struct.pack("=HHI16sI", family, 0, 0, self.target, peer[3])
+            name = struct.pack("=HHI16sI", family, 0, 0, self.target, peer[-1])
             header = struct.pack("!IHBB16s16s", 6 << 28, 0, protocol, _TTL, self.source, self.target)
         self.slots, self.stride, self.header = slots, stride, len(header)
         self._is_6, self._length = family == socket.AF_INET6, 0
@@ -227,12 +227,3 @@ def _one_of(numbers: Sequence[int]) -> list[tuple[int, int, int, int]]:
     """Keep the packet if what was loaded is one of them."""
     tests = [(_EQUAL, len(numbers) - index, 0, number) for index, number in enumerate(numbers)]
     return [*tests, (_RETURN, 0, 0, 0), (_RETURN, 0, 0, KEPT_BYTES)]
-
-
-def _numeric(address: str, family: int) -> tuple[Any, ...]:
-    """The socket address. Raises ValueError for a name."""
-    try:
-        found = socket.getaddrinfo(address, 0, family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        raise ValueError(f"{address!r} is no numeric address of this family") from None
-    return found[0][4]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TCP, UDP = 6, 17
 SYN_BYTES, RST_BYTES, UDP_HEADER_BYTES = 24, 20, 8
-MOST_PAYLOAD = 480
+MOST_PAYLOAD = 1232
 """Bytes of a datagram's payload: with all headers it passes every path unfragmented."""
 
 # As an ordinary host begins: 64,240 bytes of window and a maximum segment of 1,460; some firewalls drop a bare SYN.

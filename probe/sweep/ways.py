@@ -14,8 +14,8 @@ class Way(Protocol):
     """To one target."""
 
     async def ask(self, ports: Sequence[int], slot: int, evidence: Evidence) -> tuple[int, int]:
-        """One attempt at each: how many of them are done with, and how many packets left. What is not done with found no
-        room: try again a little later.
+        """One attempt at each: how many of them are done with, and how many packets left. What is not done with found
+        no room: try again a little later.
         """
 
     async def reset(self, ports: Sequence[int], slot: int) -> int:

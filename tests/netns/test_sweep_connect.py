@@ -139,7 +139,9 @@ def test_what_leaves_nothing_of_this_host_is_its_own_rule() -> None:
 def test_something_answers_on_every_port() -> None:
     with Lab("a1", "b1", "b2") as lab:
         lab.serve("b2", "silent 7")
-        lab.nft("r", chain("prerouting", f"ip daddr {lab.address('b1')} meta l4proto tcp dnat to {lab.address('b2')}:7"))
+        lab.nft(
+            "r", chain("prerouting", f"ip daddr {lab.address('b1')} meta l4proto tcp dnat to {lab.address('b2')}:7")
+        )
         found = swept(lab, "a1", lab.address("b1"), "1-5000")
         assert found.everything
         assert found.states == {State.OPEN: "1-5000"}
