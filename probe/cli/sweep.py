@@ -128,6 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
         version=__version__,
         words=tuple(sys.argv[1:]),
         interrupted=interrupted,
+        gentle=not arguments.max_rate,
     )
     _write(report, arguments)
     if interrupted:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from probe.model.swept import Rejection, Swept
 
-_MOST_OPEN = 100
+_MOST_OPEN, _MOST_SENDERS = 100, 8
 _MARGIN, _LABEL, _NUMBER = "  ", 15, 8
 _STYLES = {
     State.OPEN: "32;1",
@@ -47,6 +47,8 @@ class SweepReport:
     version: str
     words: tuple[str, ...] = ()
     interrupted: bool = False
+    gentle: bool = False
+    """At the engine's own pace, not at one that somebody asked for."""
 
 
 def ports_in(sweep: Swept, state: State) -> PortSet:
@@ -70,8 +72,8 @@ def service(port: int, transport: Transport) -> str:
 
 
 def render(report: SweepReport, *, width: int, color: bool) -> str:
-    """As text that ends in a line feed. `width` in columns; below 40 it is taken as 40."""
-    page = _Page(report, max(width, 40), color)
+    """As text that ends in a line feed. `width` in columns; below 60 it is taken as 60."""
+    page = _Page(report, max(width, 60), color)
     return "\n".join(page.lines()) + "\n"
 
 
@@ -105,6 +107,8 @@ class _Page:
         yield ""
         yield from self.states(sweep)
         notes = [note for note in _notes(sweep) if note != "interrupted"]  # the first line has said so
+        if self.report.gentle and sweep.problem and not self.report.interrupted:
+            notes.append(_GENTLE[sweep.engine])
         if notes:
             yield ""
         for note in notes:
@@ -128,7 +132,7 @@ class _Page:
             if place == _MOST_OPEN:
                 yield f"{_MARGIN}      …  and {count(len(opened) - _MOST_OPEN, 'more open port')}: --json has all"
                 return
-            doubt = "  answers only some of the time" if port in sometimes else ""
+            doubt = "  only sometimes" if port in sometimes else ""
             line = f"{port:>7}  {name(service(port, sweep.transport), 24)}{doubt}"
             yield _MARGIN + (self.styled(line, "32") if not doubt else line)
 
@@ -140,27 +144,36 @@ class _Page:
             if not found:
                 continue
             yield from self.row(state.value, found, _STYLES[state])
-            for told in sweep.rejections:
-                if state in (State.REJECTED, State.UNREACHABLE) and (theirs := PortSet.parse(told.ports) & found):
-                    for line in textwrap.wrap(f"{by(told)}: {self.runs(theirs, _MARGIN)}", self.width - 8):
-                        yield f"{_MARGIN}    {line}"
+            if state in (State.REJECTED, State.UNREACHABLE):
+                yield from self.senders(sweep, found)
+
+    def senders(self, sweep: Swept, found: PortSet) -> Iterator[str]:
+        theirs = [(told, some) for told in sweep.rejections if (some := PortSet.parse(told.ports) & found)]
+        for told, some in theirs[:_MOST_SENDERS]:
+            margin = _MARGIN + "    "
+            who = f"{by(told)}: "
+            yield from (
+                f"{margin}{line}" for line in textwrap.wrap(who + self.runs(some, 34), self.width - len(margin))
+            )
+        if len(theirs) > _MOST_SENDERS:
+            yield f"{_MARGIN}    … and {len(theirs) - _MOST_SENDERS:,} more: --json has all"
 
     def row(self, label: str, ports: PortSet, style: str) -> Iterator[str]:
         head = f"{label:<{_LABEL}}{len(ports):>{_NUMBER},}"
-        room = self.width - len(_MARGIN) - len(head) - 2
-        yield f"{_MARGIN}{self.styled(head, style)}  {self.runs(ports, '', room)}"
+        yield f"{_MARGIN}{self.styled(head, style)}  {self.runs(ports, len(_MARGIN) + len(head) + 2)}"
 
-    def runs(self, ports: PortSet, margin: str, room: int = 0) -> str:
-        """The ports as ranges, as many as fit in a line, and how many more there are."""
-        room = room or self.width - len(margin) - 30
+    def runs(self, ports: PortSet, taken: int) -> str:
+        """The ports as ranges, as many as fit in a line behind so many columns, and how many more there are."""
         texts = str(ports).split(",")
-        shown: list[str] = []
-        for text in texts:
-            if sum(map(len, shown)) + len(shown) + len(text) > room - 16 and len(shown) < len(texts) - 1:
+        if len(",".join(texts)) <= self.width - taken:
+            return ",".join(texts)
+        shown, room = texts[:1], self.width - taken - len(texts[0]) - len(f", … ({len(texts):,} more)")
+        for text in texts[1:]:
+            room -= len(text) + 1
+            if room < 0:
                 break
             shown.append(text)
-        hidden = len(texts) - len(shown)
-        return ",".join(shown) + (f", … ({hidden:,} more)" if hidden else "")
+        return ",".join(shown) + f", … ({len(texts) - len(shown):,} more)"
 
     def wrapped(self, text: str, later: str = "", style: str = "") -> Iterator[str]:
         margin = "" if style else _MARGIN
@@ -171,6 +184,11 @@ class _Page:
         return f"\x1b[{style}m{text}\x1b[0m" if self.color and style and text.strip() else text
 
 
+_GENTLE = {
+    "packet": "This was the pace that a small firewall bears. --max-rate asks faster, --deadline gives it more time.",
+    "connect": "Without raw packets nothing takes back what stays silent, and firewalls keep an entry for each; so few are "
+    "asked at a time. --max-rate asks faster, --deadline gives it more time; with CAP_NET_RAW neither is needed.",
+}
 _EVERYTHING = (
     "Every port that was asked seems open, and so does one that nobody can have opened: a device on the way or the "
     "target itself (a SYN proxy, a honeypot, a transparent proxy) answers in the place of services. Which ones there "
