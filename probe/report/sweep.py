@@ -186,8 +186,8 @@ class _Page:
 
 _GENTLE = {
     "packet": "This was the pace that a small firewall bears. --max-rate asks faster, --deadline gives it more time.",
-    "connect": "Without raw packets nothing takes back what stays silent, and firewalls keep an entry for each; so few are "
-    "asked at a time. --max-rate asks faster, --deadline gives it more time; with CAP_NET_RAW neither is needed.",
+    "connect": "Without raw packets nothing takes back what stays silent, and firewalls keep an entry for each, so few "
+    "are asked at a time. --max-rate asks faster, --deadline gives it more time; with CAP_NET_RAW neither is needed.",
 }
 _EVERYTHING = (
     "Every port that was asked seems open, and so does one that nobody can have opened: a device on the way or the "
