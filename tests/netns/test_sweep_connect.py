@@ -158,6 +158,23 @@ def test_cancelled_it_leaves_nothing(transport: str) -> None:
         assert stdout.splitlines() == ["asked", "[0, 0]"]
 
 
+def test_gently_it_leaves_a_small_firewall_room() -> None:
+    """Nothing takes back what stays silent: the router keeps an entry for each for two minutes."""
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", "ct state new accept"))
+        lab.nft("b1", chain("input", "meta l4proto tcp drop"))
+        running = Sweeping(
+            lab, "a1", [(lab.address("b1"), "1-65535")], WITHOUT_RAW, engine="connect", rate=0, deadline=9
+        )
+        [found] = running.result()
+        assert "deadline" in found.problem
+        assert found.states == {State.ERROR: "1-65535"}
+        entries = int(command(*lab.prefix("r"), "cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
+        # Those that it counts, and what was in flight when it had counted them.
+        assert 8192 <= found.sent < 8192 + 4096
+        assert entries <= found.sent + 10
+
+
 def test_several_targets_at_once() -> None:
     with Lab("a1", "b1", "b2", "b3") as lab:
         lab.serve("b1", "silent 22")
