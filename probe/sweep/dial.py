@@ -103,7 +103,7 @@ class Dial:
             if mask & _READABLE:
                 self._read(flight)
             return
-        number = flight.sock.connect_ex(self._peer(flight.port))
+        number = flight.sock.connect_ex(flight.peer)
         if number not in _UNDER_WAY:
             self._connected(flight, number)
         elif mask & select.EPOLLERR and (icmp := read_icmp(flight.sock)) is not None:
@@ -111,21 +111,18 @@ class Dial:
             self._house.end(flight)
             self._failed(flight.port, flight.slot, 0, icmp)
 
-    def is_bound(self, slot: int) -> bool:
-        """Whether this slot's sockets are tied to an address or a port, and so not of use to others."""
-        return slot > 0 or self._bind is not None
-
     # TCP
 
     def _connect(self, port: int, slot: int, now: float) -> int:
-        free = self._house.free[self._family]
-        fresh = self.is_bound(slot) or not free
+        free, peer = self._house.free[self._family], self._peer(port)
+        reusable = slot == 0 and self._bind is None
+        fresh = not (reusable and free)
         try:
             sock = self._socket(slot) if fresh else free.pop()
-            number = sock.connect_ex(self._peer(port))
+            number = sock.connect_ex(peer)
         except OSError as error:
             return self._hindered(port, slot, error.errno)
-        flight = Flight(sock, self, port, slot, now)
+        flight = Flight(sock, self, port, slot, now, peer, reusable)
         self._house.fly(flight, fresh=fresh)
         if number not in _UNDER_WAY:
             self._connected(flight, number)
@@ -133,7 +130,7 @@ class Dial:
 
     def _connected(self, flight: Flight, number: int) -> None:
         """It has ended, with this errno."""
-        sock, _, port, slot, _ = flight
+        sock, port, slot = flight.sock, flight.port, flight.slot
         if number == errno.ECONNREFUSED and sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4) == _NOTHING_QUEUED:
             self._house.end(flight, again=True)
             self.course.answered(port, slot, CLOSED)
@@ -153,17 +150,18 @@ class Dial:
     # UDP
 
     def _send(self, port: int, slot: int, now: float) -> int:
+        peer = self._peer(port)
         try:
             sock = self._socket()
         except OSError as error:
             return self._hindered(port, slot, error.errno)
-        flight = Flight(sock, self, port, slot, now)
+        flight = Flight(sock, self, port, slot, now, peer, reusable=False)
         self._house.fly(flight, fresh=True)
         try:
             if port in _ROAMING:
-                sock.sendto(self._house.payload(port), self._peer(port))
+                sock.sendto(self._house.payload(port), peer)
             else:
-                sock.connect(self._peer(port))
+                sock.connect(peer)
                 sock.send(self._house.payload(port))
         except OSError as error:
             icmp = read_icmp(sock)
@@ -172,7 +170,7 @@ class Dial:
         return 1
 
     def _read(self, flight: Flight) -> None:
-        sock, _, port, slot, _ = flight
+        sock, port, slot = flight.sock, flight.port, flight.slot
         try:
             _, sender = sock.recvfrom(_MOST_READ)
         except BlockingIOError:
@@ -247,13 +245,12 @@ class Dial:
                 self.course.answered(port, slot, evidence.refused(what))
 
     def _is_closed(self, number: int | None, icmp: Icmp | None) -> bool:
-        """TCP: a RST. UDP: port unreachable from the target itself (RFC 1122, 4.1.3.1), or an error without its
-        message, where the error queue was too full for it.
-        """
+        """TCP: a RST. UDP: port unreachable from the target itself (RFC 1122, 4.1.3.1)."""
+        is_tcp = self._house.transport is Transport.TCP
         if icmp is None:
-            return number == errno.ECONNREFUSED
+            return is_tcp and number == errno.ECONNREFUSED
         told = (icmp.family, icmp.type, icmp.code) in _PORT_UNREACHABLE and icmp.sender == self._address
-        return told and self._house.transport is Transport.UDP
+        return told and not is_tcp
 
     def _peer(self, port: int) -> SocketAddress:
         return (self._address, port, *self._rest)

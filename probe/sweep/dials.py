@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probe.model.words import Transport
+    from probe.sweep.addresses import SocketAddress
 
 BATCH = 64
 """Begun before answers are looked for: near targets have answered by then, and what is read is still in the caches."""
@@ -43,8 +44,6 @@ class Dial(Protocol):
 
     def event(self, flight: Flight, mask: int) -> None: ...
 
-    def is_bound(self, slot: int) -> bool: ...
-
 
 class Flight(NamedTuple):
     """One attempt under way."""
@@ -54,6 +53,9 @@ class Flight(NamedTuple):
     port: int
     slot: int
     began: float
+    peer: SocketAddress
+    reusable: bool
+    """Whether the socket is tied to no address or port of our own, and so of use to another attempt."""
 
 
 class Dials:
@@ -140,7 +142,7 @@ class Dials:
         sock = flight.sock
         del self.flying[sock.fileno()]
         free = self.free[sock.family]
-        if again and len(free) < _MOST_FREE and not flight.dial.is_bound(flight.slot):
+        if again and flight.reusable and len(free) < _MOST_FREE:
             free.append(sock)
         else:
             sock.close()

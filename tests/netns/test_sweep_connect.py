@@ -175,6 +175,15 @@ def test_gently_it_leaves_a_small_firewall_room() -> None:
         assert entries <= found.sent + 10
 
 
+def test_a_port_that_answers_only_sometimes_is_told() -> None:
+    with Lab("a1", "b1") as lab:
+        lab.serve("b1", "silent 22", "silent 80")
+        lab.nft("b1", chain("input", "tcp dport 80 tcp flags syn numgen inc mod 2 == 0 drop"))
+        found = swept(lab, "a1", lab.address("b1"), "1-3000")
+        assert found.states == truth("1-3000", open="22,80")
+        assert found.sometimes == "80"
+
+
 def test_several_targets_at_once() -> None:
     with Lab("a1", "b1", "b2", "b3") as lab:
         lab.serve("b1", "silent 22")
