@@ -80,6 +80,7 @@ class Course:
         self._problem, self._limited, self._everything = "", "", False
         self._silence_is_believed = False
         self._began = self._seconds = 0.0
+        self._result: Swept | None = None
 
     def answered(self, port: int, slot: int, code: int) -> None:
         """An attempt was answered: the packet proved that it is about it."""
@@ -118,6 +119,8 @@ class Course:
         finally:
             self._seconds = time.monotonic() - self._began if self._began else 0.0
             self.done = True
+        # Each in its own turn of the loop: it takes some milliseconds.
+        self._result = self._found()
 
     async def _run(self) -> None:
         try:
@@ -330,6 +333,10 @@ class Course:
         return [ports[(start + step * index) % count] for index in range(count)]
 
     def result(self) -> Swept:
+        """What is known by now."""
+        return self._result or self._found()
+
+    def _found(self) -> Swept:
         evidence = self.evidence
         silence = State.OPEN_FILTERED
         if self._order.transport is Transport.TCP:

@@ -140,11 +140,12 @@ class Evidence:
         return True
 
     def refused(self, what: Refused) -> int:
-        """The code for it."""
+        """The code for it; of very many senders the last remain unnamed."""
         if what not in self._refusals:
             if len(self._refusals) >= _MOST_REFUSALS:
-                return _REFUSED
-            self._refusals.append(what)
+                what = Refused(what.state, "", what.type, 0)
+            if what not in self._refusals:
+                self._refusals.append(what)
         return _REFUSED + self._refusals.index(what)
 
     def outstanding(self, slot: int) -> int:
