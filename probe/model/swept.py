@@ -26,8 +26,9 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connections begun), `answers` to them; `loss` as estimated from what answered only later (0..1); `residual` the
     probability, per port, that a port called filtered would have answered; `pace` the highest attempts a second that
     the path was given. `limited`: ports that stayed silent where somebody limits the ICMP errors, so that they may as
-    well be rejected (UDP: closed). `everything`: something answers on every port asked, also on one that nobody could
-    have opened. `problem`: why the sweep ended early; what it left then is `error`.
+    well be rejected (UDP: closed), or are called unreachable because all others were. `everything`: something answers
+    on every port asked, also on one that nobody could have opened. `problem`: why the sweep ended early; what it left
+    then is `error`.
     """
 
     address: str

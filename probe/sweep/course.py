@@ -194,6 +194,9 @@ class Course:
         evidence = self.evidence
         if not evidence.is_limited or not evidence.silent:
             return
+        if evidence.spread_unreachable():
+            self._limited = str(PortSet.of(evidence.silent))
+            return
         seconds = self._refused_last - self._refused_first
         seen = (self._refused - _LIMIT_BURST) / seconds if self._refused > 4 * _LIMIT_BURST and seconds else 0.0
         rate = _UNDER_LIMIT * max(_USUAL_LIMIT, seen)

@@ -178,6 +178,18 @@ class Evidence:
         chosen = closed.spread(own)
         return [*chosen, *opened.spread(own - len(chosen)), *refusing.spread(refused)]
 
+    def spread_unreachable(self) -> bool:
+        """Where all that anybody said is that the host cannot be reached, that holds for silent ports too: such an
+        error is about the host (RFC 1812, 5.2.7.1), and only limits kept it from being repeated for each port. Returns
+        whether it is so.
+        """
+        said = {code for code, _, _ in self._runs() if code >= OPEN}
+        if not said or any(self._named(code, State.ERROR) is not State.UNREACHABLE for code in said):
+            return False
+        for port in self.silent:
+            self._state[port] = min(said)
+        return True
+
     # What it amounts to.
 
     @property

@@ -75,8 +75,8 @@ class _Messages:
 class Sender:
     """Packets to one address, from `source`. Raises OSError where no route leads there, ValueError where it is none.
 
-    `packets` holds `slots` of them, each at a multiple of `stride`, of which the first `header` bytes are there already:
-    whoever sends writes the rest.
+    `packets` holds `slots` of them, each at a multiple of `stride`, of which the first `header` bytes are there
+    already: whoever sends writes the rest.
     """
 
     def __init__(self, address: str, protocol: int, slots: int, stride: int, bind: str = "") -> None:

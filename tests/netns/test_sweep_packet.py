@@ -186,6 +186,15 @@ def test_no_route() -> None:
         assert "203.0.113.9" in found.problem
 
 
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("link", ["a1", "b1"], ids=["on the own link", "behind a router"])
+def test_a_host_that_is_not_there(link: str, family: int) -> None:
+    with Lab("a1", "b1") as lab:
+        absent = lab.address(link, family)[:-1] + "77"
+        found = swept(lab, "a1", absent, "1-300")
+        assert found.states == {State.UNREACHABLE: "1-300"}
+
+
 def test_the_host_itself() -> None:
     with Lab("a1") as lab:
         lab.serve("a1", "silent 22", "silent 40000")

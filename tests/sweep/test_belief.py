@@ -173,3 +173,16 @@ def test_chance() -> None:
     assert chance(0, 5, 0.3) == pytest.approx(1)
     assert chance(5, 5, 0.5) == pytest.approx(1 / 32)
     assert chance(1, 3, 0.1) == pytest.approx(1 - 0.9**3)
+
+
+@pytest.mark.parametrize(("code", "silent"), [(None, State.UNREACHABLE), (CLOSED, State.FILTERED)])
+def test_a_host_that_cannot_be_reached_is_so_on_every_port(code: int | None, silent: State) -> None:
+    evidence = Evidence(PortSet([(1, 4)]), Transport.TCP)
+    slot = evidence.begin(whole=True)
+    evidence.ask([1, 2, 3, 4], slot)
+    evidence.answer(1, slot, evidence.refused(Refused(State.UNREACHABLE, "192.0.2.1", 3, 1)))
+    if code is not None:
+        evidence.answer(2, slot, code)
+    evidence.still_silent()
+    assert evidence.spread_unreachable() == (code is None)
+    assert {3, 4} <= set(PortSet.parse(evidence.states(State.FILTERED)[silent]))
