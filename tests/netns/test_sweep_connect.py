@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,27 @@ def test_what_leaves_nothing_of_this_host_is_its_own_rule() -> None:
         assert {rejection.sender for rejection in found.rejections} == {lab.address("a1")}
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_from_the_address_that_was_named(family: int, transport: str) -> None:
+    """The router lets only one of the source's two addresses through."""
+    with Lab("a1", "b1") as lab:
+        command(*lab.prefix("b1"), *TALKATIVE)
+        other = "10.77.1.9/24" if family == 4 else "fd77:1::9/64"
+        lab.ip("a1", f"addr add {other} dev net" + " nodad" * (family == 6))
+        bind = other.partition("/")[0]
+        kind = "ip" if family == 4 else "ip6"
+        lab.nft("r", chain("forward", f'iifname "a1" {kind} saddr != {bind} meta l4proto {{ tcp, udp }} drop'))
+        address = lab.address("b1", family)
+        found = swept(lab, "a1", address, "1-300", transport=transport, bind=bind)
+        assert found.states == {State.CLOSED: "1-300"}
+        # Again from any port: the attempts of later rounds are bound twice over.
+        lab.nft("b1", chain("input", f"{transport} dport 1-100 drop"))
+        found = swept(lab, "a1", address, "1-300", transport=transport, bind=bind)
+        silent = State.FILTERED if transport == "tcp" else State.OPEN_FILTERED
+        assert found.states == {silent: "1-100", State.CLOSED: "101-300"}
+
+
 def test_something_answers_on_every_port() -> None:
     with Lab("a1", "b1", "b2") as lab:
         lab.serve("b2", "silent 7")
@@ -203,6 +225,9 @@ def test_several_targets_at_once() -> None:
 @pytest.fixture
 def servers(tmp_path: Path) -> Any:
     """Real services by name, in the namespace of a host, until the test ends."""
+    missing = [word for word in ("dnsmasq", "snmpd", "in.tftpd") if not shutil.which(word)]
+    if missing:
+        pytest.skip(f"needs the Debian packages dnsmasq-base, snmpd and tftpd-hpa: no {', '.join(missing)}")
     started: list[subprocess.Popen[bytes]] = []
 
     def start(lab: Lab, host: str) -> None:
