@@ -200,7 +200,7 @@ def by(told: Rejection) -> str:
     """`by 10.0.0.254, ICMP admin prohibited (type 3, code 13)`."""
     if not told.sender:
         return "by this machine itself, before anything left it"
-    return f"by {told.sender}, {icmp.named(6 if ':' in told.sender else 4, told.type, told.code)}"
+    return f"by {told.sender}, {icmp.named(told.type, told.code, ipv6=':' in told.sender)}"
 
 
 def _notes(sweep: Swept) -> Iterator[str]:
