@@ -13,7 +13,7 @@ from probe.sweep import courses
 from probe.sweep.dial import Dial
 from probe.sweep.dials import Dials
 from probe.sweep.pace import GENTLE, Throttle
-from probe.sweep.payloads import payload
+from probe.sweep.payloads import payloads
 
 if TYPE_CHECKING:
     from probe.model.swept import Swept
@@ -27,7 +27,9 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
         return ()
     throttle = Throttle(order.rate or GENTLE[order.transport], gentle=not order.rate)
     silent = throttle.left_half_open if order.transport is Transport.TCP else None
-    dials = Dials(order.transport, payload, timeout=order.timeout, seed=order.seed, most=order.most, silent=silent)
+    dials = Dials(
+        order.transport, payloads(order.mark), timeout=order.timeout, seed=order.seed, most=order.most, silent=silent
+    )
 
     def way(target: Target, course: Course) -> Dial:
         return Dial(dials, target.address, order.bind, course)

@@ -131,8 +131,9 @@ class Course:
             return
         try:
             await self._rounds()
-            await self._under_the_limit()
-            await self._confirm()
+            if not self._order.rounds:
+                await self._under_the_limit()
+                await self._confirm()
             await self._reset_until(math.inf)
         finally:
             self._out.close()
@@ -146,6 +147,15 @@ class Course:
             slot = await self._round([*evidence.silent, *canaries], self._rate, whole=True)
             first_ended = first_ended or self._ended[slot]
             if not evidence.still_silent():
+                return
+            if len(evidence.rounds) == self._order.rounds:
+                await self._settle(slot, first_ended + self._order.timeout)
+                # Of a datagram silence claims nothing that had to be believed.
+                if not evidence.is_believed and self._order.transport is Transport.TCP:
+                    self._problem = (
+                        f"no more than {self._order.rounds} rounds were asked for: too few to believe silence"
+                    )
+                self._silence_is_believed = evidence.is_believed
                 return
             deaf = deaf + 1 if evidence.is_deaf(slot) else 0
             if deaf == _DEAF_ROUNDS:

@@ -13,7 +13,7 @@ from probe.sweep import courses
 from probe.sweep.line import Line
 from probe.sweep.outlet import Outlet
 from probe.sweep.pace import GENTLE, Throttle
-from probe.sweep.payloads import payload
+from probe.sweep.payloads import payloads
 
 if TYPE_CHECKING:
     from probe.model.swept import Swept
@@ -32,7 +32,7 @@ async def sweep(order: Sweep, tick: Tick | None = None) -> tuple[Swept, ...]:
     line = Line(order.transport, families, order.seed)
 
     def way(target: Target, course: Course) -> Outlet:
-        outlet = Outlet(target.address, order.transport, line, order.bind, payload)
+        outlet = Outlet(target.address, order.transport, line, order.bind, payloads(order.mark))
         line.join(outlet.target, course, outlet.offset)
         return outlet
 

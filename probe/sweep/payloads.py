@@ -9,6 +9,10 @@ which each line names.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TRANSACTION = 0x7063  # "pc"; an answer is told by the socket that it comes to
 
@@ -16,6 +20,11 @@ _TRANSACTION = 0x7063  # "pc"; an answer is told by the socket that it comes to
 def payload(port: int) -> bytes:
     """The datagram for this port, empty where nothing is known of it."""
     return _BY_PORT.get(port, b"")
+
+
+def payloads(mark: bytes) -> Callable[[int], bytes]:
+    """What datagrams carry: a mark and their port, where there is a mark; else what that port understands."""
+    return (lambda port: mark + port.to_bytes(2)) if mark else payload
 
 
 def _dns(name: str, kind: int, klass: int = 1) -> bytes:

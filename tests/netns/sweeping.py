@@ -30,10 +30,10 @@ from probe.model.words import Transport
 from probe.sweep.order import Sweep, Target
 from probe.sweep.sweep import sweep
 
-async def main(targets, engine="packet", cancel=None, rate=None, transport="tcp", **more):
+async def main(targets, engine="packet", cancel=None, rate=None, transport="tcp", mark="", **more):
     order = Sweep(
         targets=tuple(Target(address=address, ports=PortSet.parse(ports)) for address, ports in targets),
-        transport=Transport(transport), rate=math.inf if rate is None else rate, **more,
+        transport=Transport(transport), rate=math.inf if rate is None else rate, mark=mark.encode(), **more,
     )
     told = False
     def tick(progress):

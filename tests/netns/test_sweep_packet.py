@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -257,3 +258,34 @@ def test_udp() -> None:
             assert silent - PortSet.parse("53,1000-1099,5353") == PortSet()
             assert PortSet.parse("1000-1099") - silent == PortSet()
             assert ports(found, State.REJECTED) == PortSet.parse("1100-1199")
+
+
+@pytest.mark.parametrize("engine", ["packet", "connect"])
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_no_more_rounds_than_asked_for(engine: str, rounds: int) -> None:
+    with Lab("a1", "b1") as lab:
+        lab.nft("b1", chain("input", "drop"))
+        sent = "/sys/class/net/net/statistics/tx_packets"
+        before = int(command(*lab.prefix("a1"), "cat", sent))
+        found = swept(lab, "a1", lab.address("b1"), "1-500", transport="udp", rounds=rounds, engine=engine, timeout=0.3)
+        assert found.states == {State.OPEN_FILTERED: "1-500"}
+        assert found.rounds == rounds
+        assert 500 * rounds <= int(command(*lab.prefix("a1"), "cat", sent)) - before < 500 * rounds + 50
+
+
+@pytest.mark.parametrize("engine", ["packet", "connect"])
+def test_a_marked_datagram_says_to_which_port_it_was_sent(engine: str) -> None:
+    with Lab("a1", "b1") as lab:
+        reader = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('0.0.0.0', 53)); print("
+        process = lab.start("b1", sys.executable, "-c", reader + "'ready', flush=True); print(s.recv(100).hex())")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        order = {
+            "targets": [(lab.address("b1"), "53")],
+            "transport": "udp",
+            "rounds": 1,
+            "mark": "mark",
+            "timeout": 0.2,
+        }
+        Sweeping(lab, "a1", engine=engine, **order).result()
+        assert process.communicate(timeout=10)[0].strip() == (b"mark" + (53).to_bytes(2, "big")).hex()
