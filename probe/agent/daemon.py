@@ -16,7 +16,8 @@ from ipaddress import ip_address
 import aiohttp
 from aiohttp import web
 
-from probe.agent.session import Common, Session, take_name
+from probe.agent.common import Common
+from probe.agent.session import Session, take_name
 from probe.errors import UserError
 from probe.wire import identity
 from probe.wire.frames import LARGEST, WireError

@@ -25,6 +25,7 @@ from probe.wire.messages import (
 from probe.witness import nexthop, sockdiag
 
 if TYPE_CHECKING:
+    from probe.agent.common import Common
     from probe.model.ends import Stuck
     from probe.model.sight import Flow, Sight
     from probe.witness.capture import Capture
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("portcheck.agent")
 
 _LONGEST_WATCH, _LONGEST_TALLY = 300.0, 3600.0
-_MOST_CAPTURES, _MOST_TALLIES, _MOST_PEERS = 4, 4, 512
+# Captures of one visit; tallies of all visits, since each has 16 MB of the kernel's memory; peers of one capture.
+_MOST_CAPTURES, _MOST_TALLIES, _MOST_PEERS = 4, 8, 512
 
 
 class Lookout:
     """`begin` and `end` carry out orders and return their answers; `close` ends what is left."""
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, peer: str, common: Common) -> None:
         self._peer = peer
+        self._common = common
         # Each with its flows, and the ports whose accept queue was full when it began.
         self._captures: dict[int, tuple[Capture, tuple[Flow, ...], PortSet]] = {}
         # Each at the interfaces, and behind the host's own rules if that is wanted.
@@ -68,7 +71,7 @@ class Lookout:
         from probe.witness.packetsocket import CaptureError
         from probe.witness.tally import Tally as Counting
 
-        if len(self._tallies) >= _MOST_TALLIES:
+        if self._common.tallies >= _MOST_TALLIES:
             return Refused(id=order.id, reason="too many tallies are under way")
         if len(order.mark) > MOST_MARK:
             return Refused(id=order.id, reason=f"a mark has at most {MOST_MARK} bytes")
@@ -83,12 +86,14 @@ class Lookout:
                 each.stop()
             return Watching(id=order.id, problem=str(error))
         self._tallies[order.id] = counting
+        self._common.tallies += 1
         log.info("%s: tally of %d flows", self._peer, len(order.flows))
         return Watching(id=order.id)
 
     async def end(self, order: Unwatch) -> Watched | Tallied:
         counting = self._tallies.pop(order.watch, None)
         if counting is not None:
+            self._common.tallies -= 1
             came, *inside = [each.stop() for each in counting]
             told = Tallied(id=order.id, arrived=came.arrived, sure=came.sure)
             for each in inside:
@@ -105,6 +110,7 @@ class Lookout:
     def close(self) -> None:
         for capture, _, _ in self._captures.values():
             capture.stop()
+        self._common.tallies -= len(self._tallies)
         for counting in self._tallies.values():
             for each in counting:
                 each.stop()

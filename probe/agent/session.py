@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from probe import __version__
+from probe.agent.common import Common
 from probe.agent.lookout import Lookout
 from probe.agent.ration import Ration
 from probe.model.ports import PortError
@@ -83,14 +84,6 @@ class Stream(Protocol):
     async def send(self, data: bytes) -> None: ...
 
 
-class Common:
-    """What all visits to one agent share: whose `turn` it is to sweep, and where the agent itself listens."""
-
-    def __init__(self) -> None:
-        self.turn = asyncio.Lock()
-        self.listeners: frozenset[tuple[str, int]] = frozenset()
-
-
 class Session:
     """`run` serves one coordinator until the visit ends; it raises WireError if what came was no language of ours."""
 
@@ -101,7 +94,7 @@ class Session:
         self._reactor: Reactor | None = None
         self._ration = Ration()
         self._leases: dict[int, Lease] = {}
-        self._lookout = Lookout(peer)
+        self._lookout = Lookout(peer, self._common)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._writing = asyncio.Lock()
         self._lease = _FIRST_WORD

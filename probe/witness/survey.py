@@ -69,7 +69,7 @@ def _rows(entries: Iterable[Entry], held: dict[int, Holder]) -> Iterator[Listeni
             pid=holder.pid if holder is not None else 0,
             user=names.get(uid, f"uid {uid}"),
             only_ipv6=entry.only_ipv6,
-            agent=holder is not None and holder.name == PROCESS_NAME,
+            agent=_is_mine(holder) or (holder is not None and holder.name == PROCESS_NAME),
         )
         ports.setdefault(row, []).append(entry.port)
     for row, some in ports.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import sys
@@ -16,11 +17,11 @@ from probe.agent import daemon as module
 from probe.agent.daemon import Daemon, check_health, split_place
 from probe.coordinator import pki
 from probe.coordinator.channels import ChannelError, DaemonChannel
-from probe.coordinator.link import Link
+from probe.coordinator.link import AgentRefused, Link
 from probe.errors import UserError
 from probe.model.words import Transport
 from probe.wire import identity
-from probe.wire.messages import Endpoint, Open
+from probe.wire.messages import Endpoint, Open, Sweep, Sweeping, SweepTarget, Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -86,6 +87,76 @@ async def test_two_coordinators_do_not_meet(daemon: Any, folder: Path) -> None:
     for link in links:
         assert link.hello is not None
         await link.close()
+
+
+async def test_its_own_port_is_marked_in_a_survey(daemon: Any, folder: Path, free_port: int) -> None:
+    """And its stand-ins are left out."""
+    link = await come(daemon[1], commanding(folder))
+    await link.look(lambda number: opening(number, free_port), 5)
+    rows = [row for row in (await link.survey(5)).sockets if row.pid == os.getpid()]
+    assert [(row.address, row.ports, row.agent) for row in rows] == [
+        ("127.0.0.1", daemon[1].rpartition(":")[2], True),
+    ]
+    await link.close()
+
+
+async def test_coordinators_sweep_one_after_the_other(
+    daemon: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has its turn once the first is lost."""
+    begun, running = asyncio.Queue[int](), 0
+
+    async def sweeps(*_: object, **__: object) -> None:
+        nonlocal running
+        running += 1
+        begun.put_nowait(running)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running -= 1
+
+    monkeypatch.setattr("probe.sweep.sweep.sweep", sweeps)
+    first, second = [await come(daemon[1], commanding(folder)) for _ in range(2)]
+    waiting: list[Sweeping] = []
+
+    def order(number: int) -> Sweep:
+        return Sweep(id=number, targets=(SweepTarget(address="192.0.2.1", ports="1"),), transport=Transport.TCP)
+
+    orders = [
+        asyncio.create_task(first.sweep(order, lambda _: None, 60)),
+        asyncio.create_task(second.sweep(order, waiting.append, 60)),
+    ]
+    async with asyncio.timeout(SECONDS):
+        assert await begun.get() == 1
+        while not waiting:  # noqa: ASYNC110  (words on the way set no event)
+            await asyncio.sleep(0.02)
+        assert begun.empty()
+        await first.close()
+        assert await begun.get() == 1
+    await second.close()
+    for each in orders:
+        each.cancel()
+    await asyncio.wait(orders)
+
+
+async def test_tallies_of_all_coordinators_are_bounded(
+    daemon: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probe.agent.lookout._MOST_TALLIES", 1)
+    monkeypatch.setattr("probe.witness.tally.Tally.start", lambda _: None)
+    first, second = [await come(daemon[1], commanding(folder)) for _ in range(2)]
+    number = await first.tally(lambda number: Tally(id=number, flows=()), 5)
+    with pytest.raises(AgentRefused, match="too many tallies"):
+        await second.tally(lambda number: Tally(id=number, flows=()), 5)
+    await first.tallied(number, 5)
+    await second.tally(lambda number: Tally(id=number, flows=()), 5)
+    await second.close()
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with contextlib.suppress(AgentRefused):
+                await first.tally(lambda number: Tally(id=number, flows=()), 5)
+                break
+    await first.close()
 
 
 class TestRefused:
