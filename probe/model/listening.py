@@ -12,8 +12,9 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `address` is as bound: `0.0.0.0` takes all of IPv4, `::` all of IPv6 and, unless `only_ipv6`, IPv4 too. `process`
     and `pid` are empty and 0 where the agent may not read whose socket it is; `user` is the name of whom the process
-    runs as, or who made the socket, `uid 1234` where the host's own file of accounts has none. `agent`: held by a
-    process of portcheck: an agent's own port, or a stand-in of another run.
+    runs as, or who made the socket, `uid 1234` where the host's own file of accounts has none. `interface`: only what
+    comes in there is taken; empty for any. `agent`: held by a process of portcheck: an agent's own port, or a stand-in
+    of another run.
     """
 
     address: str
@@ -23,4 +24,5 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pid: int = 0
     user: str = ""
     only_ipv6: bool = False
+    interface: str = ""
     agent: bool = False

@@ -23,7 +23,8 @@ _V6ONLY = 11  # INET_DIAG_SKV6ONLY
 _TCP_LISTEN, _TCP_CLOSE = 1 << 10, 1 << 7  # unconnected UDP sockets are in state CLOSE
 _HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBxI48x")
-_MESSAGE = struct.Struct("=BBBB H 46x I II II")
+# Family, state, timer, retransmissions; ports, addresses, interface, cookie; expiry, queues, user, inode.
+_MESSAGE = struct.Struct("=BBBB H 34x I 8x I II II")
 _ATTRIBUTE = struct.Struct("=HH")
 _PROTOCOLS = {Transport.TCP: (socket.IPPROTO_TCP, _TCP_LISTEN), Transport.UDP: (socket.IPPROTO_UDP, _TCP_CLOSE)}
 _RECEIVE, _MOST_MESSAGES, _SECONDS = 1 << 17, 4000, 2.0
@@ -31,7 +32,8 @@ _RECEIVE, _MOST_MESSAGES, _SECONDS = 1 << 17, 4000, 2.0
 
 class Listening(msgspec.Struct, frozen=True):
     """A socket that takes what strangers send. `waiting` connections are in its accept queue, which holds `room` and
-    one more; `only_ipv6`: an IPv6 socket that takes no IPv4.
+    one more; `only_ipv6`: an IPv6 socket that takes no IPv4; `interface`: the number of the one that it is bound to
+    (SO_BINDTODEVICE, socket(7)), 0 for all.
     """
 
     port: int
@@ -39,6 +41,7 @@ class Listening(msgspec.Struct, frozen=True):
     waiting: int
     room: int
     only_ipv6: bool
+    interface: int = 0
 
     @property
     def full(self) -> bool:
@@ -81,7 +84,7 @@ def _answers(asked: socket.socket) -> Iterator[Listening]:
 
 def read(message: bytes) -> Listening:
     """One socket; raises struct.error for what is cut short."""
-    _, _, _, _, port, _, waiting, room, _, inode = _MESSAGE.unpack_from(message)
+    _, _, _, _, port, interface, _, waiting, room, _, inode = _MESSAGE.unpack_from(message)
     only_ipv6 = False
     at = _MESSAGE.size
     while at + _ATTRIBUTE.size <= len(message):
@@ -91,4 +94,4 @@ def read(message: bytes) -> Listening:
         if kind == _V6ONLY:
             only_ipv6 = message[at + _ATTRIBUTE.size : at + size][:1] == b"\x01"
         at += (size + 3) & ~3
-    return Listening(socket.ntohs(port), inode, waiting, room, only_ipv6)
+    return Listening(socket.ntohs(port), inode, waiting, room, only_ipv6, interface)

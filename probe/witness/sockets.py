@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from probe.model.words import Transport
+from probe.text import printable
 from probe.witness import sockdiag
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MOST_LINES = 1_000_000
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One socket. `listening`: it takes what strangers send (TCP LISTEN, UDP without a peer). `only_ipv6`: of those
-    bound to all of IPv6, one that takes no IPv4.
+    bound to all of IPv6, one that takes no IPv4. `interface`: takes only what comes in there; "" for any.
     """
 
     transport: Transport
@@ -42,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     inode: int
     uid: int
     only_ipv6: bool = False
+    interface: str = ""
 
     def covers(self, address: str) -> bool:
         """Whether what is sent to this address of the host arrives at this socket. `::` takes IPv4 too unless the
@@ -65,10 +67,10 @@ class SocketTable:
 
     @classmethod
     def read(cls, root: Path = Path("/proc/self/net")) -> SocketTable:
-        only_ipv6 = {one.inode for transport in Transport for one in sockdiag.listening(transport) if one.only_ipv6}
+        known = {one.inode: one for transport in Transport for one in sockdiag.listening(transport)}
         tables = [_table(root / name, transport) for transport, names in _TABLES.items() for name in names]
         entries = (
-            msgspec.structs.replace(entry, only_ipv6=True) if entry.inode in only_ipv6 else entry
+            _detailed(entry, known[entry.inode]) if entry.inode in known else entry
             for table, _ in tables
             for entry in table
         )
@@ -93,6 +95,20 @@ def _table(path: Path, transport: Transport) -> tuple[list[Entry], bool]:
             return entries, next(table, None) is None
     except FileNotFoundError:
         return [], path.name.endswith("6")
+
+
+def _detailed(entry: Entry, more: sockdiag.Listening) -> Entry:
+    """With what the kernel says of it beside its table."""
+    if not (more.only_ipv6 or more.interface):
+        return entry
+    return msgspec.structs.replace(entry, only_ipv6=more.only_ipv6, interface=_interface(more.interface))
+
+
+def _interface(number: int) -> str:
+    try:
+        return printable(socket.if_indextoname(number)) if number else ""
+    except OSError:
+        return str(number)  # gone meanwhile
 
 
 def _entry(transport: Transport, fields: list[str]) -> Entry:

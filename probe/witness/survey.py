@@ -69,6 +69,7 @@ def _rows(entries: Iterable[Entry], held: dict[int, Holder]) -> Iterator[Listeni
             pid=holder.pid if holder is not None else 0,
             user=names.get(uid, f"uid {uid}"),
             only_ipv6=entry.only_ipv6,
+            interface=entry.interface,
             agent=_is_mine(holder) or (holder is not None and holder.name == PROCESS_NAME),
         )
         ports.setdefault(row, []).append(entry.port)

@@ -212,7 +212,7 @@ async def test_without_the_capability_there_is_none() -> None:
 
 # --- surveys ----------------------------------------------------------------------------------------------------------
 
-# Sockets of all kinds: "tcp ADDRESS PORT [v6only]", "udp …", "connected ADDRESS PORT". Prints its pid.
+# Sockets of all kinds: "tcp ADDRESS PORT [v6only] [net]", "udp …", "connected ADDRESS PORT". Prints its pid.
 LISTEN = """
 import os, socket, sys
 held = []
@@ -222,6 +222,8 @@ for word in sys.argv[1:]:
     sock = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, "v6only" in more)
+    if "net" in more:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"net")
     sock.bind((address, int(port)))
     if kind == "tcp":
         sock.listen()
@@ -243,6 +245,8 @@ SOCKETS = (
     "udp :: 123",
     "udp :: 124 v6only",
     "udp 127.0.0.53 5300",
+    "udp 0.0.0.0 67 net",
+    "tcp :: 82 net",
     "connected 127.0.0.1 5353",
 )
 
@@ -255,13 +259,13 @@ class Socket(NamedTuple):
 
 
 def told_by_ss(lab: Lab, host: str) -> set[Socket]:
-    """`ss` writes `*` for all of IPv6 and IPv4, `[::]` for all of IPv6 alone."""
+    """`ss` writes `*` for all of IPv6 and IPv4, `[::]` for all of IPv6 alone, `%net` for one interface."""
     found = set()
     for row in command(*lab.prefix(host), "ss", "-Hlntup").splitlines():
         transport, _, _, _, local, _, *users = row.split()
         address, _, port = local.rpartition(":")
         pid = int(users[0].partition("pid=")[2].partition(",")[0]) if users else 0
-        found.add(Socket(transport, address.partition("%")[0], int(port), pid))
+        found.add(Socket(transport, address, int(port), pid))
     return found
 
 
@@ -271,6 +275,8 @@ def as_ss(rows: Iterable[Listening]) -> set[Socket]:
         address = f"[{row.address}]" if ":" in row.address else row.address
         if row.address == "::" and not row.only_ipv6:
             address = "*"
+        if row.interface:
+            address += f"%{row.interface}"
         found |= {Socket(row.transport, address, port, row.pid) for port in PortSet.parse(row.ports)}
     return found
 
