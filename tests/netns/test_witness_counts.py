@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import random
 import signal
@@ -13,24 +11,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import pytest
 
-from probe.coordinator.channels import open_channel
-from probe.coordinator.link import AgentRefused, Link
-from probe.model.inventory import Host
+from probe.coordinator.link import AgentRefused
 from probe.model.ports import PortSet
 from probe.model.sight import Flow
 from probe.model.words import Transport
 from probe.wire.messages import Endpoint, Open, Tally
 
-from .lab import COMMAND_SECONDS, Lab, chain, command
+from .lab import Lab, chain, command
+from .linked import SECONDS, agent, line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-    from subprocess import Popen
+    from collections.abc import Iterable
 
+    from probe.coordinator.link import Link
     from probe.model.listening import Listening
     from probe.wire.messages import Tallied
 
-SECONDS = 20
 TCP, UDP = Transport.TCP, Transport.UDP
 EVERY = PortSet([(1, 65535)])
 MARK = b"portcheck-0123456789"
@@ -62,25 +58,6 @@ for port in map(int, sys.argv[2:]):
 print("done", flush=True)
 sys.stdin.read()
 """
-
-
-@contextlib.asynccontextmanager
-async def agent(lab: Lab, host: str, *words: str) -> AsyncIterator[Link]:
-    """The agent of a host, started behind these words."""
-    prefix = " ".join([*lab.prefix(host), *words])
-    link = Link(await open_channel(Host(name=host, addresses=(), vars={"portcheck_exec": prefix}), None), "run")
-    try:
-        await link.greet(SECONDS)
-        yield link
-    finally:
-        await link.close()
-
-
-async def line(process: Popen[str]) -> str:
-    """The next that it prints."""
-    assert process.stdout is not None
-    async with asyncio.timeout(COMMAND_SECONDS):
-        return await asyncio.to_thread(process.stdout.readline)
 
 
 async def tally(link: Link, transport: Transport = UDP, *, mark: bytes = MARK, inside: bool = True) -> int:
