@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 # 16 MB: a burst of so many packets has room while the loop is busy.
 _FRAMES = 65_536
-# After so many packets the loop gets its turn: a few milliseconds. If there are no more, it is left alone for so many
-# seconds: to be woken for every few costs ten times what reading them does.
-_BATCH, _PAUSE = 4096, 0.01
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -97,14 +94,14 @@ class Tally:
         count = self._read(source)
         if not count and source.failed:
             self._close_early()
-        elif count < _BATCH:
+        elif count < source.batch:
             loop = asyncio.get_running_loop()
             loop.remove_reader(source.fileno())
-            self._timers[source] = loop.call_later(_PAUSE, self._listen, source)
+            self._timers[source] = loop.call_later(source.pause, self._listen, source)
 
     def _read(self, source: Ring | Inside) -> int:
         """One batch at most; returns how many packets there were."""
-        frames = source.read(_BATCH)
+        frames = source.read(source.batch)
         self._arrivals.take(frames)
         return len(frames) // FRAME
 
