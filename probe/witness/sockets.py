@@ -92,7 +92,8 @@ def _table(path: Path, transport: Transport) -> tuple[list[Entry], bool]:
         with path.open(encoding="ascii") as table:
             next(table, None)
             entries = [_entry(transport, line.split()) for line in islice(table, _MOST_LINES)]
-            return entries, next(table, None) is None
+            # A file of the kernel's has no end for good: what is asked for after it may have come up since.
+            return entries, len(entries) < _MOST_LINES or next(table, None) is None
     except FileNotFoundError:
         return [], path.name.endswith("6")
 
