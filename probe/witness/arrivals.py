@@ -27,6 +27,8 @@ PACKET = 80
 # Pairs of addresses that are noted, of 64 KB each; those that are known to be no business of ours; ports that were
 # translated on the way.
 _MOST_PAIRS, _MOST_STRANGERS, _MOST_MOVED = 512, 4096, 1024
+# Characters of what is told in the end, so that it fits into a frame whatever strangers send.
+_MOST_TEXT, _ROW_TEXT = 1_500_000, 150
 _BARE_IPV4, _VERSION, _IPV6 = 0x45, 0xF0, 0x60
 _UDP_HEADER, _PORTS = 8, 65_536
 _NUMBERS = {transport: number for number, transport in TRANSPORTS.items()}
@@ -37,7 +39,7 @@ _Pair = tuple[int, bytes]
 class Arrivals:
     """`take` frames as they come. `mark`: datagrams begin with it, and then with the port that they were sent to.
 
-    `full`: more came than is noted, or what cannot be read.
+    `full`: more came than is noted or told, or what cannot be read.
     """
 
     def __init__(self, wanted: Wanted, mark: bytes = b"") -> None:
@@ -117,7 +119,18 @@ class Arrivals:
         self._seen[pair] = seen
         return seen
 
-    def arrived(self) -> Iterator[Arrived]:
+    def arrived(self) -> tuple[Arrived, ...]:
+        """As far as it may be told."""
+        rows, left = [], _MOST_TEXT
+        for row in self._rows():
+            left -= len(row.ports) + _ROW_TEXT
+            if left < 0:
+                self.full = True
+                break
+            rows.append(row)
+        return tuple(rows)
+
+    def _rows(self) -> Iterator[Arrived]:
         for pair, seen in self._seen.items():
             if seen is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from probe.witness.sockets import Entry, Holder
 
-# So many rows fit into one frame; they are told in the order of their ports.
-_MOST_ROWS = 10_000
+# What fits into one frame, in characters of ports, and of everything else in a row; rows are told in the order of their
+# ports.
+_MOST_TEXT, _ROW_TEXT = 3_500_000, 350
 _LONGEST_NAME = 64
 _ACCOUNTS = Path("/etc/passwd")
 
@@ -48,7 +50,9 @@ def survey(own: Collection[tuple[str, int]] = ()) -> Survey:
     rows = sorted(
         _rows(ours, held), key=lambda row: (PortSet.parse(row.ports).ranges, row.transport, row.address, row.pid)
     )
-    return Survey(tuple(rows[:_MOST_ROWS]), table.complete and len(rows) <= _MOST_ROWS)
+    lengths = accumulate(len(row.ports) + _ROW_TEXT for row in rows)
+    told = sum(1 for length in lengths if length <= _MOST_TEXT)
+    return Survey(tuple(rows[:told]), table.complete and told == len(rows))
 
 
 def _is_mine(holder: Holder | None) -> bool:

@@ -85,7 +85,8 @@ class Tally:
             while self._read(source):
                 pass
         self._close()
-        return Counted(tuple(self._arrivals.arrived()), self._sure and not self._arrivals.full)
+        arrived = self._arrivals.arrived()
+        return Counted(arrived, self._sure and not self._arrivals.full)
 
     def _listen(self, source: Ring | Inside) -> None:
         asyncio.get_running_loop().add_reader(source.fileno(), self._turn, source)

@@ -42,7 +42,8 @@ def marked(said: int, port: int | None = None, head: Packet = TO_US) -> Packet:
 def noted(flows: Iterable[Flow], packets: Iterable[Packet | bytes], mark: bytes = b"") -> tuple[list[Arrived], bool]:
     arrivals = Arrivals(Wanted(flows), mark)
     arrivals.take(frames(packets))
-    return list(arrivals.arrived()), arrivals.full
+    found = list(arrivals.arrived())
+    return found, arrivals.full
 
 
 def came(ports: str, transport: Transport = Transport.TCP, onto: int = 0, *, six: bool = False) -> Arrived:
@@ -141,6 +142,13 @@ class TestBounds:
         packets = [marked(1, 9), marked(2, 9), marked(1, 9)]
         assert noted([UDP_FLOW], packets, MARK) == ([came("1-2", Transport.UDP, 9)], False)
         assert noted([UDP_FLOW], [*packets, marked(3, 8)], MARK)[1]
+
+    def test_what_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_MOST_TEXT", 2 * module._ROW_TEXT + 4)
+        packets = [IP(src=f"200.0.1.{number}", dst=OWN) / TCP(dport=22) for number in range(3)]
+        assert noted([TCP_FLOW], packets[:2])[1] is False
+        found, full = noted([TCP_FLOW], packets)
+        assert (len(found), full) == (2, True)
 
     def test_what_cannot_be_read_makes_nothing_sure(self) -> None:
         assert noted([TCP_FLOW], [b"\x4f" + bytes(100)]) == ([], True)

@@ -11,6 +11,8 @@ import pytest
 from probe.model.listening import Listening
 from probe.model.ports import PortSet
 from probe.model.words import Transport
+from probe.wire.frames import LARGEST
+from probe.wire.messages import Surveyed, encode
 from probe.witness import survey as module
 from probe.witness.sockets import Entry, Holder, SocketTable
 from probe.witness.survey import accounts, survey
@@ -104,12 +106,22 @@ def test_names_are_shown_not_obeyed(host: Callable[..., module.Survey]) -> None:
 
 
 def test_past_a_bound_it_is_not_complete(host: Callable[..., module.Survey], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_ROWS", 2)
+    monkeypatch.setattr(module, "_MOST_TEXT", 2 * module._ROW_TEXT + 2)
     entries = [entry(port, port, uid=port) for port in (3, 1, 2)]
     found = host(entries, {})
     assert ([row.ports for row in found.sockets], found.complete) == (["1", "2"], False)
     assert host(entries[:2], {}).complete
     assert not host([], {}, complete=False).complete
+
+
+def test_the_most_that_is_told_fits_into_a_frame(host: Callable[..., module.Survey]) -> None:
+    long = "::1%" + "i" * 15
+    held = {n: Holder("\x00" * 15, 4_000_000, n) for n in range(30_000)}
+    entries = [entry(n, n, address="fd00:1111:2222:3333:4444:5555:6666:7777", interface=long) for n in range(1, 30_000)]
+    entries += [entry(n, n, address=f"fd00::{n:x}", uid=1) for n in range(2, 60_000, 2)]
+    found = host(entries, held)
+    assert len(encode(Surveyed(id=1, sockets=found.sockets))) <= LARGEST
+    assert not found.complete
 
 
 def test_without_accounts_there_are_numbers(tmp_path: Path) -> None:
