@@ -79,12 +79,12 @@ class Arrivals:
             return
         if not self._marked or said == port or TRANSPORTS[pair[0]] is Transport.TCP:
             seen[port] = 1
-        elif said not in self._moved.setdefault(pair, {}).setdefault(port, set()):
-            self._moves += 1
-            if self._moves > _MOST_MOVED:
+        elif said not in self._moved.get(pair, {}).get(port, ()):
+            if self._moves >= _MOST_MOVED:
                 self.full = True
-            else:
-                self._moved[pair][port].add(said)
+                return
+            self._moves += 1
+            self._moved.setdefault(pair, {}).setdefault(port, set()).add(said)
 
     def _take_odd(self, frames: bytes) -> None:
         """Headers with options or extensions."""
