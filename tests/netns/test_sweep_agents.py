@@ -9,6 +9,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from probe.coordinator.link import AgentLost, AgentRefused, Link
@@ -21,8 +22,9 @@ from .lab import Lab, chain, command, eventually
 from .linked import SECONDS, agent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from probe.model.sight import Arrived
     from probe.model.swept import Swept
     from probe.wire.messages import Sweeping
 
@@ -142,6 +144,34 @@ async def test_two_coordinators_at_once(words: tuple[str, ...]) -> None:
     assert [states(swept) for (swept,) in found] == [truth, truth]
 
 
+@ENGINES
+@pytest.mark.parametrize("family", [4, 6])
+async def test_datagrams_that_get_lost_are_sent_again(words: tuple[str, ...], family: int) -> None:
+    """Round by round, 5 % of them lost, until all have arrived that may. No answer says so: only the witness does."""
+    every, dropped, unwelcome = PortSet([(1, 3000)]), PortSet.parse("500-599,2000"), PortSet.parse("700-709")
+    lost = "meta l4proto udp numgen random mod 100 < 5 drop"
+    with Lab("a1", "b1") as lab:
+        lab.nft("r", chain("forward", f"udp dport {{ {dropped} }} drop", lost))
+        lab.nft("b1", chain("input", f"udp dport {{ {unwelcome} }} drop"))
+        address = lab.address("b1", family)
+        async with agent(lab, "a1", *words) as source, agent(lab, "b1") as target:
+            left, arrived, passed, rounds = every, PortSet(), PortSet(), 0
+            while left & (every - dropped) and rounds < 8:
+                order = Tally(id=0, flows=(Flow(UDP, "", str(every)),), mark=MARK, inside=True)
+                number = await target.tally(_numbered(order), SECONDS)
+                (found,) = await sweep(source, address, str(left), transport=UDP, mark=MARK, rounds=1, seed=rounds)
+                told = await target.tallied(number, SECONDS)
+                assert told.sure
+                assert told.surely_passed
+                assert found.sent >= len(left)
+                arrived |= _ports(told.arrived)
+                passed |= _ports(told.passed)
+                left, rounds = every - arrived, rounds + 1
+    assert arrived == every - dropped
+    assert passed == every - dropped - unwelcome
+    assert rounds > 1
+
+
 async def test_two_that_sweep_each_other() -> None:
     """What comes back to the one is not what the other asks."""
     flows = (Flow(UDP, "", "1-65535"),)
@@ -152,7 +182,7 @@ async def test_two_that_sweep_each_other() -> None:
             seen = {}
             for link, other in ((one, two), (two, one)):
                 order = Tally(id=0, flows=flows, mark=marks[other])
-                seen[link] = await link.tally(lambda n, order=order: _numbered(order, n), SECONDS)
+                seen[link] = await link.tally(_numbered(order), SECONDS)
             sweeps = [
                 sweep(link, lab.address(target), "1-20000", transport=UDP, mark=marks[link], rounds=1)
                 for link, target in ((one, "b1"), (two, "a1"))
@@ -168,8 +198,12 @@ async def test_two_that_sweep_each_other() -> None:
     ]
 
 
-def _numbered(order: Tally, number: int) -> Tally:
-    return Tally(id=number, flows=order.flows, mark=order.mark)
+def _numbered(order: Tally) -> Callable[[int], Tally]:
+    return lambda number: msgspec.structs.replace(order, id=number)
+
+
+def _ports(rows: Iterable[Arrived]) -> PortSet:
+    return PortSet(span for row in rows for span in PortSet.parse(row.ports).ranges)
 
 
 @ENGINES
