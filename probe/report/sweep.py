@@ -197,7 +197,7 @@ _EVERYTHING = (
 
 
 def by(told: Rejection) -> str:
-    """`by 10.0.0.254, ICMP admin prohibited (type 3, code 13)`."""
+    """`by 10.0.0.254, ICMP admin-prohibited`."""
     if not told.sender:
         return "by this machine itself, before anything left it"
     return f"by {told.sender}, {icmp.named(told.type, told.code, ipv6=':' in told.sender)}"

@@ -110,7 +110,7 @@ def test_the_terminal_tells_what_is_open_and_who_rejects() -> None:
     assert lines[0] == "db.example (10.0.0.2): 3 of 65,535 tcp ports open"
     assert "     8080  http-alt  only sometimes" in lines
     assert "  open                  3  22,80,8080" in lines
-    assert "      by 10.0.0.254, ICMP admin prohibited (type 3, code 13): 6000-6009" in lines
+    assert "      by 10.0.0.254, ICMP admin-prohibited: 6000-6009" in lines
     assert "      by this machine itself, before anything left it: 6010-6014" in lines
     assert "66,000 SYNs sent in 3 rounds, at most 2,000 a second; 65,000 answers; loss on the way 4.9 %" in " ".join(
         lines
