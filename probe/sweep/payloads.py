@@ -9,7 +9,10 @@ which each line names.
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING
+
+from probe.wire.mark import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +27,7 @@ def payload(port: int) -> bytes:
 
 def payloads(mark: bytes) -> Callable[[int], bytes]:
     """What datagrams carry: a mark and their port, where there is a mark; else what that port understands."""
-    return (lambda port: mark + port.to_bytes(2)) if mark else payload
+    return partial(marked, mark) if mark else payload
 
 
 def _dns(name: str, kind: int, klass: int = 1) -> bytes:

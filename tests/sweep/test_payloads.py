@@ -13,14 +13,21 @@ from scapy.layers.netbios import NBNSNodeStatusRequest
 from scapy.layers.ntp import NTPHeader
 from scapy.layers.tftp import TFTP, TFTP_RRQ
 
-from probe.sweep.payloads import _BY_PORT, payload
+from probe.sweep.payloads import _BY_PORT, payload, payloads
 from probe.sweep.segments import MOST_PAYLOAD
+from probe.wire.messages import MOST_MARK
 
 
 def test_a_port_of_nobody_gets_an_empty_datagram() -> None:
     assert payload(4711) == b""
     # Whatever these are sent is written to a log or to a database.
     assert all(payload(port) == b"" for port in (162, 514, 2055, 6343, 8125))
+
+
+def test_a_mark_takes_the_place_of_what_a_port_understands() -> None:
+    assert payloads(b"")(53) == payload(53)
+    assert payloads(b"mark")(53) == b"mark\x00\x35"
+    assert 2 + MOST_MARK <= MOST_PAYLOAD
 
 
 @pytest.mark.parametrize("port", _BY_PORT)
