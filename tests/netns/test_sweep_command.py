@@ -84,7 +84,7 @@ def test_all_ports(lab: Lab, tmp_path: Path, prefix: tuple[str, ...], family: in
     assert found["residual"] < 1e-6
     assert f"{address}: 4 of 65,535 tcp ports open" in stdout
     assert "     5432  postgresql" in stdout.splitlines()
-    assert f"by {lab.router_address('a1', family)}, ICMP admin prohibited" in stdout
+    assert f"by {lab.router_address('a1', family)}, ICMP admin-prohibited" in stdout
 
 
 def test_the_default_pace_is_gentle(lab: Lab, tmp_path: Path) -> None:
