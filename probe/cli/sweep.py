@@ -160,7 +160,7 @@ def _addresses(name: str) -> Sequence[str]:
             f"{shown}: this machine knows no address of that name: {why}"
             + (f"\n  hint: {hint}" if "/" in name or "," in name else "")
         ) from None
-    addresses = list(dict.fromkeys(str(peer[0]) for *_, peer in found))
+    addresses = list(dict.fromkeys(_plain(str(peer[0])) for *_, peer in found))
     for address in addresses:
         _require_one_machine(address, shown)
     if len(addresses) > _MOST_ADDRESSES:
@@ -169,6 +169,12 @@ def _addresses(name: str) -> Sequence[str]:
             f"  hint: name one of them: {addresses[0]}"
         )
     return addresses
+
+
+def _plain(address: str) -> str:
+    """`::ffff:10.0.0.1` is IPv4."""
+    mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)
+    return str(mapped or address)
 
 
 def _require_one_machine(address: str, shown: str) -> None:

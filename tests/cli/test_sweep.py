@@ -91,6 +91,12 @@ def test_each_address_of_a_name_is_swept(portcheck: Any, listener: int, monkeypa
     ]
 
 
+def test_an_address_of_the_other_family_in_disguise(portcheck: Any, listener: int) -> None:
+    code, out, _ = portcheck("sweep", "::ffff:127.0.0.1", "-p", str(listener), "--json", "-")
+    assert code == 0
+    assert (json.loads(out)["address"], json.loads(out)["ports"]["open"]) == ("127.0.0.1", str(listener))
+
+
 def test_no_limit_is_zero_and_the_default_is_gentle() -> None:
     assert module._rate("0") == float("inf")
     assert module._rate("200") == 200.0
