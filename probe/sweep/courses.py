@@ -57,7 +57,7 @@ async def run(
                     for task in running:
                         task.cancel()
     finally:
-        line.close()
+        await line.end()
     found = (course.result() for course in courses)
     return tuple(
         msgspec.structs.replace(swept, problem="interrupted") if task.cancelled() else swept

@@ -62,7 +62,7 @@ class Dial:
         self._family, peer = family(address), numeric(address)
         self._address, self._rest = peer[0].partition("%")[0], peer[2:]
         self._bind = numeric(bind) if bind else None
-        self._codes: dict[int, int] = {}
+        self._ended = False
         with socket.socket(self._family, socket.SOCK_DGRAM) as asking:
             if self._bind:
                 asking.bind(self._bind)
@@ -96,9 +96,13 @@ class Dial:
         return 0
 
     def close(self) -> None:
-        self._house.leave(self)
+        self._ended = True
+        self._house.leave()
 
     def event(self, flight: Flight, mask: int) -> None:
+        if self._ended:
+            self._house.land(flight)
+            return
         if self._house.transport is Transport.UDP:
             if mask & _READABLE:
                 self._read(flight)
@@ -108,7 +112,7 @@ class Dial:
             self._connected(flight, number)
         elif mask & select.EPOLLERR and (icmp := read_icmp(flight.sock)) is not None:
             # An ICMP error that comes while connect() is still at work is queued and ends nothing.
-            self._house.end(flight)
+            self._house.land(flight)
             self._failed(flight.port, flight.slot, 0, icmp)
 
     # TCP
@@ -132,16 +136,16 @@ class Dial:
         """It has ended, with this errno."""
         sock, port, slot = flight.sock, flight.port, flight.slot
         if number == errno.ECONNREFUSED and sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4) == _NOTHING_QUEUED:
-            self._house.end(flight, again=True)
+            self._house.land(flight, again=True)
             self.course.answered(port, slot, CLOSED)
         elif number:
             icmp = read_icmp(sock)
-            self._house.end(flight)
+            self._house.land(flight)
             self._failed(port, slot, number, icmp)
         else:
             itself = _met_itself(sock)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self._house.end(flight)
+            self._house.land(flight)
             if itself:  # inside the ephemeral range; the next attempt has another port
                 self.course.evidence.unsent(port, slot)
             else:
@@ -165,7 +169,7 @@ class Dial:
                 sock.send(self._house.payload(port))
         except OSError as error:
             icmp = read_icmp(sock)
-            self._house.end(flight)
+            self._house.land(flight)
             return self._hindered(port, slot, error.errno, icmp)
         return 1
 
@@ -177,15 +181,15 @@ class Dial:
             # Host unreachable and its like stand in the error queue alone.
             icmp = read_icmp(sock)
             if icmp is not None:
-                self._house.end(flight)
+                self._house.land(flight)
                 self._failed(port, slot, 0, icmp)
         except OSError as error:
             icmp = read_icmp(sock)
-            self._house.end(flight)
+            self._house.land(flight)
             self._failed(port, slot, error.errno, icmp)
         else:
             if sender[0].partition("%")[0] == self._address:
-                self._house.end(flight)
+                self._house.land(flight)
                 self.course.answered(port, slot, OPEN)
 
     # Both

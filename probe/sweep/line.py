@@ -125,6 +125,9 @@ class Line:
             return sender.send(start, end)
         return await asyncio.get_running_loop().run_in_executor(self._pool, sender.send, start, end)
 
+    async def end(self) -> None:
+        self.close()
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for _, _, receiver in self._receivers:

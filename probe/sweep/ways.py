@@ -21,7 +21,8 @@ class Way(Protocol):
     async def reset(self, ports: Sequence[int], slot: int) -> int:
         """Take back what these attempts began at the target and on the way; returns how many packets left."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing of this target's is heard of any more."""
 
 
 class Line(Protocol):
@@ -43,4 +44,5 @@ class Line(Protocol):
     def overran(self) -> bool:
         """Whether answers were lost here, or attempts not made, since this was last asked."""
 
-    def close(self) -> None: ...
+    async def end(self) -> None:
+        """Close everything, in steps that leave the loop its turns; at once if cancelled meanwhile."""

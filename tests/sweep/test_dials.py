@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ async def test_open_closed_and_nothing_left(listener: socket.socket, free_port: 
         (port, slot, code) for port, code in ((opened, OPEN), (free_port, CLOSED)) for slot in (0, 1)
     )
     dial.close()
-    dials.close()
+    await dials.end()
     assert files() == before
 
 
@@ -89,7 +89,7 @@ async def test_an_accepted_connection_is_reset(listener: socket.socket) -> None:
     peer, _ = listener.accept()
     with peer, pytest.raises(ConnectionResetError):
         peer.recv(1)
-    dials.close()
+    await dials.end()
 
 
 async def test_it_never_holds_more_files_than_it_may() -> None:
@@ -99,7 +99,7 @@ async def test_it_never_holds_more_files_than_it_may() -> None:
         for sock in quiet:
             sock.bind((LOOPBACK, 0))
         ports = [sock.getsockname()[1] for sock in quiet]
-        dials = stack.enter_context(closing(Dials(Transport.UDP, lambda _: b"", timeout=0.3, most=8)))
+        dials = Dials(Transport.UDP, lambda _: b"", timeout=0.3, most=8)
         course = Taken(*ports, transport=Transport.UDP)
         dial = Dial(dials, LOOPBACK, "", course)
         slot = course.evidence.begin(whole=True)
@@ -109,6 +109,7 @@ async def test_it_never_holds_more_files_than_it_may() -> None:
         drain(dials, lambda: not dials.flying)
         assert await dial.ask(ports[8:], slot, course.evidence) == (4, 4)
         assert not course.answers
+        await dials.end()
 
 
 async def test_an_attempt_that_finds_no_file_was_none(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
@@ -125,7 +126,7 @@ async def test_an_attempt_that_finds_no_file_was_none(monkeypatch: pytest.Monkey
     assert course.evidence.outstanding(slot) == 0
     assert course.evidence.states(State.FILTERED) == {State.ERROR: str(free_port)}
     assert dials.overran()
-    dials.close()
+    await dials.end()
 
 
 async def test_datagrams(free_port: int) -> None:
@@ -144,7 +145,7 @@ async def test_datagrams(free_port: int) -> None:
         server.sendto(b"hello", peer)
         drain(dials, lambda: len(course.answers) == 2)
         assert course.answers[1] == (port, 0, OPEN)
-        dials.close()
+        await dials.end()
 
 
 async def test_an_answer_from_another_machine_is_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ async def test_an_answer_from_another_machine_is_none_of_ours(monkeypatch: pytes
             elsewhere.sendto(b"answer", (LOOPBACK, peer[1]))
         drain(dials, lambda: bool(course.answers))
         assert course.answers == [(port, 0, OPEN)]
-        dials.close()
+        await dials.end()
 
 
 @pytest.mark.parametrize("address", ["localhost", "10.0.0.x", ""])
@@ -179,4 +180,4 @@ async def test_only_numeric_addresses(address: str) -> None:
     dials = Dials(Transport.TCP, lambda _: b"", timeout=1)
     with pytest.raises(ValueError, match="numeric"):
         Dial(dials, address, "", Taken(1))
-    dials.close()
+    await dials.end()
