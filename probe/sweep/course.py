@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # The first packets find out the neighbour's address; the kernel keeps few of them meanwhile.
 _FIRST_BATCH = 16
-_TURN_SECONDS = 0.005
+_FIRST_TURN_SECONDS, _TURN_SECONDS = 0.0005, 0.005
 # Answers beyond four times the slowest seen are as good as lost; from so many seen on. No answer is missed for that:
 # who is slow by nature still answers the first attempt.
 _PATIENCE_FACTOR, _LEAST_PATIENCE, _SEEN_ENOUGH = 4.0, 0.1, 10
@@ -46,7 +46,7 @@ _SUSPECT_LOSS, _SLOWER, _SLOWEST, _FALLEN, _CANARIES_TO_TRY = 0.03, 4.0, 20.0, 0
 _UNDER_LIMIT, _LIMITED_SECONDS, _LIMITED_ROUNDS, _LIMITED_CANARIES = 0.7, 120.0, 3, 3
 _LIMIT_BURST, _USUAL_LIMIT = 6, 1.0
 # Open ports are asked again, and those that missed answers: so many, so often, so far apart.
-_CONFIRMED, _DOUBTED, _CONFIRM_TIMES, _CONFIRM_SECONDS = 256, 64, 3, 0.01
+_CONFIRMED, _DOUBTED, _CONFIRM_TIMES, _CONFIRM_SECONDS = 256, 64, 3, 0.002
 # Ports beside those asked for, which answer only where something answers on every port.
 _CONTROLS, _IMPOSSIBLE = 8, 0
 # "All open" begins at this share; nobody opens so many.
@@ -306,9 +306,11 @@ class Course:
 
     async def _settle(self, slot: int, until: float) -> None:
         """Until everything asked in this slot is answered, or then."""
+        turn = _FIRST_TURN_SECONDS
         while self.evidence.outstanding(slot) and (left := until - time.monotonic()) > 0:
             await self._reset_until(time.monotonic() - self.patience)
-            await asyncio.sleep(min(left, _TURN_SECONDS))
+            await asyncio.sleep(min(left, turn))
+            turn = min(2 * turn, _TURN_SECONDS)
             self._line.drain()
 
     async def _reset_until(self, at: float) -> None:

@@ -59,7 +59,7 @@ class Evidence:
         self.refusal_rounds: list[Round] = []
         self._whole: list[int] = []
         self._open = [0] * SLOTS
-        self._transport = transport
+        self._is_tcp = transport is Transport.TCP
         self._refusals: list[Refused] = []
         self._state: MutableMapping[int, int] | bytearray
         self._asked: MutableMapping[int, int] | array[int]
@@ -113,9 +113,19 @@ class Evidence:
         """An answer to that attempt; False if there was none, or it has been answered before."""
         bit = 1 << slot
         asked = self._asked[port]
+        old = self._state[port]
+        if asked == bit and old == _SILENT and code < _REFUSED and self._is_tcp:
+            # The first attempt's first answer: of nearly all ports that is all there ever is.
+            self._state[port] = code
+            self._answered[port] = bit
+            self._open[slot] -= 1
+            self.answers += 1
+            self.rounds[slot].hits += 1
+            self.known += 1
+            self.answered_ports += 1
+            return True
         if not asked & bit:
             return False
-        old = self._state[port]
         if self._answered[port] & bit:
             self._change(port, old, code)
             return False
@@ -296,7 +306,7 @@ class Evidence:
 
     def _is_own(self, code: int) -> bool:
         """A closed UDP port is told by ICMP."""
-        return code == OPEN or (code == CLOSED and self._transport is Transport.TCP)
+        return code == OPEN or (code == CLOSED and self._is_tcp)
 
     def _change(self, port: int, old: int, code: int) -> None:
         """The last certain answer holds. Which of two devices refuses is no change."""
