@@ -79,7 +79,7 @@ class Course:
         self._nowhere: State | None = None
         self._problem, self._limited, self._everything = "", "", False
         self._silence_is_believed = False
-        self._began = self._seconds = 0.0
+        self._began = self._seconds = self._end = 0.0
         self._result: Swept | None = None
 
     def answered(self, port: int, slot: int, code: int) -> None:
@@ -112,7 +112,7 @@ class Course:
         """To its end, or to `end` of the loop's clock; what is left then is an error."""
         try:
             async with asyncio.timeout_at(end), room:
-                self._began = time.monotonic()
+                self._began, self._end = time.monotonic(), end
                 await self._run()
         except TimeoutError:
             self._problem = f"the deadline of {self._order.deadline:g} s ended it"
@@ -174,6 +174,8 @@ class Course:
                 evidence.still_silent()
                 self._silence_is_believed = True
                 return
+            if self._order.transport is Transport.UDP and len(evidence.silent) / self._round_rate > self._left:
+                return  # silence claims nothing of a datagram: half a round more is not worth the deadline
             await self._find_pace(slot)
             if evidence.slots_left <= _SPARE_SLOTS:
                 self._problem = (
@@ -211,7 +213,7 @@ class Course:
         seen = (self._refused - _LIMIT_BURST) / seconds if self._refused > 4 * _LIMIT_BURST and seconds else 0.0
         rate = _UNDER_LIMIT * max(_USUAL_LIMIT, seen)
         for _ in range(_LIMITED_ROUNDS):
-            if len(evidence.silent) / rate > _LIMITED_SECONDS:
+            if len(evidence.silent) / rate > min(_LIMITED_SECONDS, self._left / 2):
                 break
             canaries = evidence.canaries(0, _LIMITED_CANARIES)
             before = len(evidence.silent)
@@ -323,6 +325,11 @@ class Course:
                 assert self._out is not None  # noqa: S101  (while it runs)
                 self.sent += await self._out.reset(silent[:granted], slot)
                 del silent[:granted]
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        return self._end - asyncio.get_running_loop().time()
 
     @property
     def patience(self) -> float:

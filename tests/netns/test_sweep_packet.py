@@ -289,3 +289,11 @@ def test_a_marked_datagram_says_to_which_port_it_was_sent(engine: str) -> None:
         }
         Sweeping(lab, "a1", engine=engine, **order).result()
         assert process.communicate(timeout=10)[0].strip() == (b"mark" + (53).to_bytes(2, "big")).hex()
+
+
+def test_a_round_of_datagrams_that_does_not_fit_is_not_begun() -> None:
+    with Lab("a1", "b1") as lab:
+        lab.nft("b1", chain("input", "drop"))
+        found = swept(lab, "a1", lab.address("b1"), "1-300", transport="udp", rate=100, deadline=5.5, timeout=0.2)
+        assert found.states == {State.OPEN_FILTERED: "1-300"}
+        assert (found.rounds, found.problem) == (1, "")
