@@ -113,6 +113,8 @@ def _target(ends: Ends, transport: Transport) -> Iterator[Evidence]:
             answer = f", and {error} left it"
         case Answer.ACCEPT:
             answer = ", and an answer left it"
+        case _ if ends.passed is not None:
+            answer = f", and this host's own rules {'let it in' if ends.passed else 'did not let it in'}"
         case _:
             answer = ""
     yield Evidence(at="target", what=came + answer)

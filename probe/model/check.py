@@ -13,7 +13,8 @@ from probe.model.words import Expect, Listen, Need, Policy, Protocol, Severity, 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """From one source host to one address of one target host, over one set of ports that one rule speaks of.
 
-    `id` holds from run to run. `rule` names the row of the matrix (`flows[3]`) or, for what no flow allows,
+    `id` holds from run to run. `undeclared`: no service of the matrix has these ports there; `service` is then the word
+    of that name. `rule` names the row of the matrix (`flows[3]`) or, for what no flow allows,
     `policy.inside` or `policy.outside`; `also` are further rows that ask for the same. `policy` says what a deviation
     is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it. `way_of` are
     groups of checks of which it is enough that one passes; of each of its `alternatives`, which are some of them, one
@@ -49,6 +50,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     itself: bool = False
     severity: Severity | None = None
     remedy: str = ""
+    undeclared: bool = False
 
     @property
     def same_host(self) -> bool:

@@ -40,7 +40,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that the target sent. `seen_from` is the source as the target's interface saw it. `overflow`: the accept queue of
     the port was full, so that the target's kernel drops connections. `data_lost`: on a connection that was accepted,
     bytes of the source's left and did not arrive. `stuck`: why the source could not send there;
-    `stuck_back`: why the target could not answer.
+    `stuck_back`: why the target could not answer. `passed`: the target's own rules let the datagram in.
     """
 
     left: bool | None = None
@@ -55,6 +55,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_lost: bool = False
     stuck: Stuck | None = None
     stuck_back: Stuck | None = None
+    passed: bool | None = None
 
     @property
     def known(self) -> bool:

@@ -31,8 +31,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
     a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
-    says whose the address is to which the target's name leads on this source, where that is not the target's. Addresses
-    are those that belong to source and target.
+    says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
+    at that address a port accepted where nothing listens. Addresses are those that belong to source and target.
     """
 
     check: Check
@@ -50,6 +50,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     astray: str = ""
     certificates: tuple[Certificate, ...] = ()
     now: datetime = datetime.max.replace(tzinfo=UTC)
+    decoy: bool = False
     source_addresses: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
 
@@ -362,7 +363,7 @@ def _block(situation: Situation) -> Judgement:
     if receipts.starved:
         return _unknown(Cause.RESOURCES)
     if seen.state is State.OPEN:
-        return _exposed(use, receipts)
+        return _exposed(situation, use, receipts)
     if situation.target_problem is Cause.AGENT_LOST:
         return _unknown(Cause.AGENT_LOST)
     # A refusal says that the port is not open now; before the installation that is not the question.
@@ -370,12 +371,29 @@ def _block(situation: Situation) -> Judgement:
     if use is PortUse.UNKNOWN and not refused and not situation.alive:
         return _unknown(Cause.NO_AGENT)
     if use is PortUse.LISTENER and situation.check.transport is Transport.UDP and seen.state is State.OPEN_FILTERED:
-        return _unknown(None)
+        return _silent_listener(situation.ends)
     return Judgement(verdict=Verdict.PASS)
 
 
-def _exposed(use: PortUse, receipts: Receipts) -> Judgement:
+def _silent_listener(ends: Ends | None) -> Judgement:
+    """A UDP service that need not answer: it is reached by what its host lets in."""
+    if ends is None:
+        return _unknown(None)
+    if ends.passed:
+        return (
+            _unknown(Cause.CONFLICTING_EVIDENCE)
+            if ends.arrived is False
+            else Judgement(verdict=Verdict.EXPOSED, cause=Cause.LISTENING)
+        )
+    return Judgement(verdict=Verdict.PASS) if False in (ends.arrived, ends.passed) else _unknown(None)
+
+
+def _exposed(situation: Situation, use: PortUse, receipts: Receipts) -> Judgement:
     """Somebody accepted, and nobody should have been reached."""
+    ends = situation.ends
+    arrived = ends.arrived if ends is not None else None
+    if (arrived is False and use is PortUse.LISTENER) or (situation.decoy and not arrived):
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # something on the way answers, whoever listens
     if use is PortUse.STAND_IN and not receipts.arrived:
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # somebody answered in the target's place
     if use is PortUse.STAND_IN:

@@ -6,6 +6,7 @@ import msgspec
 
 from probe.model.certificate import TlsSeen
 from probe.model.check import Unchecked
+from probe.model.exposed import Exposed, Listener
 from probe.model.words import (
     Cause,
     Expect,
@@ -44,7 +45,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """A run of ports of one check that had one outcome. `advice` is what to do, the matrix's own remedy first; empty
     for a pass. `application` is the matrix's word for what is spoken where `protocol` does not say it. `tls` is there
     if a handshake told something. `instead` says why nothing is lost although this failed, such as another way that
-    the matrix says is enough: then it fails no run.
+    the matrix says is enough: then it fails no run. Of what is exposed, `listener` is who takes it, where the target
+    said so, `allowed` are the roles from which a flow leads there, and `undeclared` that no service has the port.
     """
 
     id: str
@@ -77,6 +79,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None
     tls: TlsSeen | msgspec.UnsetType = msgspec.UNSET  # most rows have none
     instead: str = ""
+    listener: Listener | None = None
+    allowed: tuple[str, ...] = ()
+    undeclared: bool = False
 
     @property
     def deviates(self) -> bool:
@@ -152,7 +157,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a report may show. `not_checkable` is what the matrix asks for and cannot be probed. `notes` are
-    sentences about the run as a whole (groups that no matrix knows, hosts without an address).
+    sentences about the run as a whole (groups that no matrix knows, hosts without an address). `exposure`: how ports
+    that no service names were looked for; None where they were not.
     """
 
     schema: str = "portcheck.report/1"
@@ -162,6 +168,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...] = ()
     not_checkable: tuple[Unchecked, ...] = ()
     notes: tuple[str, ...] = ()
+    exposure: Exposed | None = None
 
 
 def summarise(checks: tuple[CheckResult, ...], not_checkable: int = 0) -> Summary:

@@ -58,6 +58,16 @@ class Policy(StrEnum):
     IGNORE = "ignore"
 
 
+class Exposure(StrEnum):
+    """Which ports must not be reachable where no flow allows it: those that a service of the target names, those that
+    something listens on there too, or all.
+    """
+
+    KNOWN = "known"
+    LISTENING = "listening"
+    ALL = "all"
+
+
 class Need(StrEnum):
     """Only `required` fails a run. `deprecated`: kept for old peers."""
 
