@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from probe.plan.rules import Rule
 
 _NEEDS = list(Need)
+UNDECLARED = "undeclared"
+"""In the place of a service's name where no service has the port."""
 
 
 def reach_check(source: Party, target: Party, address: str, offer: Offer, rules: Sequence[Rule]) -> Check:
@@ -92,6 +94,31 @@ def block_check(
     )
 
 
+def undeclared_check(
+    source: Party, target: Party, place: tuple[str, Transport], ports: PortSet, policy: Policy, matrix: str
+) -> Check:
+    """Ports that no service of the matrix has at this place."""
+    address, transport = place
+    rule = f"policy.{source.zone}"
+    return Check(
+        id=_named(matrix, rule, source.host.name, target.host.name, address, transport, str(ports), UNDECLARED),
+        source=source.host.name,
+        source_role=source.role,
+        target=target.host.name,
+        target_role=target.role,
+        address=address,
+        transport=transport,
+        ports=ports,
+        protocol=Protocol.UDP if transport is Transport.UDP else Protocol.TCP,
+        service=UNDECLARED,
+        matrix=matrix,
+        rule=rule,
+        expect=Expect.BLOCK,
+        policy=policy,
+        undeclared=True,
+    )
+
+
 def unchecked_row(flow: Flow, target: Party, offer: Offer, reason: str) -> Unchecked:
     service = offer.service
     if target.endpoint:
@@ -135,7 +162,10 @@ def _group(source: Party, target: Party, offer: Offer, flow: Flow) -> str:
 
 
 def _identity(matrix: str, rule: str, source: Party, target: Party, address: str, offer: Offer, ports: PortSet) -> str:
+    names = source.host.name, target.host.name
+    return _named(matrix, rule, *names, address, offer.transport, str(ports), offer.service.name)
+
+
+def _named(*parts: str) -> str:
     """The same from run to run, so that baselines, waivers and JUnit names hold."""
-    transport, service = offer.transport.value, offer.service.name
-    parts = (matrix, rule, source.host.name, target.host.name, address, transport, str(ports), service)
     return blake2s("\0".join(parts).encode(), digest_size=8).hexdigest()

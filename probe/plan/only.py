@@ -27,11 +27,25 @@ _FIELDS: dict[str, Callable[[Check], Iterable[str]]] = {
     "id": lambda check: (check.id,),
 }
 
+# An id is that of one port where no service has it.
+_BY_PORT = ("port", "id")
 
-def parse(text: str) -> Callable[[Check], bool]:
-    """The test that this expression stands for; raises UserError."""
-    tests = [_term(word) for word in text.split()]
-    return lambda check: all(test(check) for test in tests)
+
+class Only:
+    """The test that an expression stands for. `by_port`: it may tell ports of one check apart."""
+
+    def __init__(self, tests: Iterable[Callable[[Check], bool]], *, by_port: bool) -> None:
+        self._tests = tuple(tests)
+        self.by_port = by_port
+
+    def __call__(self, check: Check) -> bool:
+        return all(test(check) for test in self._tests)
+
+
+def parse(text: str) -> Only:
+    """Raises UserError."""
+    words = text.split()
+    return Only(map(_term, words), by_port=any(word.startswith(_BY_PORT) for word in words))
 
 
 def _term(word: str) -> Callable[[Check], bool]:

@@ -13,7 +13,7 @@ import msgspec
 from probe.errors import UserError
 from probe.model.check import Check, Unchecked
 from probe.model.ports import PortSet
-from probe.model.words import Expect, Phase, Policy, Zone
+from probe.model.words import Expect, Exposure, Phase, Policy, Zone
 from probe.plan.gathering import Gathering
 from probe.plan.making import block_check, reach_check, unchecked_row
 from probe.plan.offers import EXTERNAL, Offer
@@ -34,7 +34,9 @@ _Place = tuple[str, "Transport"]
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for beyond matrix and inventory. `values` are `--set`; `only` keeps a check or drops it."""
+    """What the user asked for beyond matrix and inventory. `values` are `--set`; `only` keeps a check or drops it.
+    `exposure`: whether ports that no service names are looked for (probe.plan.beyond).
+    """
 
     seed: int = 0
     values: dict[str, str] = {}
@@ -42,6 +44,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = False
     phase: Phase = Phase.AUTO
     only: Callable[[Check], bool] | None = None
+    exposure: Exposure = Exposure.KNOWN
 
 
 class Plan:
@@ -130,7 +133,7 @@ class Plan:
         rules = leading_from(self.rules, here)
         only = self._wishes.only
         fronts = self._allowed_at_fronts(here, rules)
-        queue = deque(self._pair(here, target, rules, fronts) for target in targets)
+        queue = deque(self._pair(here, target, rules, fronts, {}) for target in targets)
         while queue:
             rest = queue.popleft()
             check = next(rest, None)
@@ -144,6 +147,36 @@ class Plan:
         for source in self.sources:
             yield from self.checks(source)
 
+    def spoken_of(self, source: str) -> Callable[[str], dict[_Place, PortSet]]:
+        """For each target, the ports that the plan speaks of from here, by address and transport: they must be reached,
+        or must not, or are not asked on purpose.
+        """
+        here = self._parties[source]
+        rules = leading_from(self.rules, here)
+        fronts = self._allowed_at_fronts(here, rules)
+
+        def ports(target: str) -> dict[_Place, PortSet]:
+            there = self._parties[target]
+            found: dict[_Place, PortSet] = {}
+            deque(self._pair(here, there, rules, fronts, found), maxlen=0)
+            for offer in there.offers:
+                for address in offer.addresses if offer.reason else ():
+                    _add(found, (address, offer.transport), offer.ports)
+            return found
+
+        return ports
+
+    def policy(self, source: str, target: str) -> Policy:
+        """What a port of this target is worth that is open to this source and that no flow allows."""
+        return self._policy(self._parties[source], self._parties[target])
+
+    def party(self, host: str) -> Party:
+        return self._parties[host]
+
+    @property
+    def wishes(self) -> Wishes:
+        return self._wishes
+
     def _allowed_at_fronts(self, source: Party, rules: dict[str, list[Rule]]) -> dict[_Place, PortSet]:
         """What rows let this source reach at endpoints that are addresses of hosts: nor is it forbidden there."""
         found: dict[_Place, PortSet] = {}
@@ -155,11 +188,18 @@ class Plan:
         return found
 
     def _pair(
-        self, source: Party, target: Party, rules: dict[str, list[Rule]], fronts: dict[_Place, PortSet]
+        self,
+        source: Party,
+        target: Party,
+        rules: dict[str, list[Rule]],
+        fronts: dict[_Place, PortSet],
+        claimed: dict[_Place, PortSet],
     ) -> Iterator[Check]:
-        """First what must be reached, then what must not by a row of its own, then what no row allows."""
+        """First what must be reached, then what must not by a row of its own, then what no row allows. What it
+        speaks of is added to `claimed`.
+        """
         allowed = {} if target.endpoint else dict(fronts)
-        claimed = dict(allowed)
+        claimed |= allowed
         forbidden: list[tuple[Offer, str, list[Rule]]] = []
         for offer in target.offers:
             about = [

@@ -35,6 +35,11 @@ class Rule:
             and not flow.unchecked
         )
 
+    @property
+    def by_host(self) -> bool:
+        """Whether hosts with the same roles may be told apart by it."""
+        return self._when is not None or self.flow.scope is not None
+
     def is_source(self, party: Party) -> bool:
         return not party.names.isdisjoint(self.flow.sources)
 

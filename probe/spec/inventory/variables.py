@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KNOWN = (
     "portcheck_address",
     "portcheck_agent",
+    "portcheck_allow",
     "portcheck_exec",
     "portcheck_matrix",
     "portcheck_roles",
