@@ -11,10 +11,10 @@ import msgspec
 
 from probe.model.result import CheckResult, Where
 from probe.model.words import Severity, Verdict
-from probe.report.grouping import Kind, together, unclaimed
+from probe.report.grouping import Kind, listened, together, unclaimed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from probe.model.result import Report
 
@@ -105,8 +105,9 @@ def findings(report: Report) -> tuple[Finding, ...]:
     """Everything that is no pass, worst first: by weight, then severity; the largest group first among equals."""
     names = {address: host.name for host in report.hosts for address in host.addresses}
     by_weight: defaultdict[Weight, list[CheckResult]] = defaultdict(list)
+    heaviest = _listeners(report.checks)
     for check in report.checks:
-        by_weight[weight(check)].append(check)
+        by_weight[heaviest.get(listened(check), weight(check))].append(check)
     made = [
         Finding(worth, kind, members, _sights(kind, members), _devices(members, names) if kind is Kind.DEVICE else {})
         for worth, rows in by_weight.items()
@@ -122,6 +123,17 @@ def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[s
         called = names.get(address, address)
         devices[called] = (*devices.get(called, ()), address)
     return devices
+
+
+def _listeners(checks: Iterable[CheckResult]) -> dict[Hashable, Weight]:
+    """A program that is exposed is one finding, and worth what its worst row is: to some it may be a deviation, to
+    others advice.
+    """
+    found: dict[Hashable, Weight] = {}
+    for check in checks:
+        if (what := listened(check)) is not None:
+            found[what] = max(found.get(what, Weight.NOTHING), weight(check))
+    return found
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:

@@ -27,6 +27,7 @@ class Kind(Enum):
     WAY = "the ways, and who is to blame is not known"
     NAME = "the name that they ask for"
     SERVICE = "the service"
+    LISTENER = "who listens, and must not be reached"
     AGENTS = "agents that failed"
     RUN = "the run, which ended too early"
 
@@ -51,6 +52,9 @@ def together(rows: Iterable[CheckResult], names: Mapping[str, str]) -> Iterator[
 
 def _place(row: CheckResult, names: Mapping[str, str]) -> tuple[Kind, Hashable]:
     """The smallest thing that may be to blame."""
+    listener = listened(row)
+    if listener is not None:
+        return Kind.LISTENER, listener
     match row.cause:
         case Cause.NO_AGENT | Cause.AGENT_LOST:
             return Kind.AGENTS, None
@@ -71,6 +75,13 @@ def _place(row: CheckResult, names: Mapping[str, str]) -> tuple[Kind, Hashable]:
             return Kind.WAY, service(row)
         case _:
             return Kind.SERVICE, service(row)
+
+
+def listened(row: CheckResult) -> Hashable | None:
+    """What is exposed by one program of a role on one port, whoever reaches it; None where nobody knows who it is."""
+    if row.verdict is not Verdict.EXPOSED or not (row.listener is not None or row.undeclared):
+        return None
+    return service(row), row.ports, row.listener.process if row.listener is not None else None, row.allowed
 
 
 def service(row: CheckResult) -> tuple[Hashable, ...]:

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from probe.model.result import CheckResult
 from probe.model.words import Cause, Expect, Verdict
-from probe.report import titles, unchecked, wording
+from probe.report import listeners, titles, unchecked, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
 from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONGEST = 500  # characters of any one value
 _MOST_SIGHTS = 12
-_MOST_UNCHECKED = 500
+_MOST_UNCHECKED, _MOST_UNNAMED = 500, 500
 _ROLE = 28  # characters of a role's name in the map
 _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
 
@@ -76,6 +76,7 @@ def render(report: Report) -> bytes:
             facts=_facts(report),
             gaps=_gaps(report),
             most_sights=_MOST_SIGHTS,
+            most_unnamed=_MOST_UNNAMED,
             lost=sum(1 for host in report.hosts if host.problem),
         )
     )
@@ -92,7 +93,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked}
+    environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked, "listeners": listeners}
     environment.globals |= {"count": count, "listed": listed, "percent": percent, "lines": _lines}
     environment.globals |= {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
     return environment

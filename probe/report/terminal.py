@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from probe.model.words import Verdict
+from probe.report import listeners
 from probe.report.answer import Answer, answer, headline
 from probe.report.causes import MEANINGS, section
 from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview
@@ -65,7 +66,7 @@ class _Report(Page):
             blocks.append(
                 iter([f"… and {count(len(told) - _MOST_FINDINGS, 'more finding')}: --json F or --html F tells each"])
             )
-        blocks += [self.side_notes(noted), self.not_checkable(), self.hosts(), self.notes()]
+        blocks += [self.side_notes(noted), self.exposure(), self.not_checkable(), self.hosts(), self.notes()]
         whole = [list(block) for block in blocks]
         return "\n\n".join("\n".join(lines) for lines in whole if lines) + "\n"
 
@@ -133,7 +134,8 @@ class _Report(Page):
         if not finding.about_hosts:
             rows = [way.text() for way in ways(sight.members)]
             yield from self.field("who", *cut(rows, _MOST_LINES, _ALL))
-        yield from self.field("seen", seen(one, _EVIDENCE))
+        # The title of a listener's finding says it for all rows.
+        yield from self.field("seen", str(one.state or "") if finding.kind is Kind.LISTENER else seen(one, _EVIDENCE))
         evidence = [f"{name(piece.at)}: {sentence(piece.what, _EVIDENCE)}" for piece in one.evidence]
         if evidence and len(sight.members) > 1 and not finding.about_hosts:
             evidence.insert(0, f"of {name(one.source)} → {name(one.target)}, for one:")
@@ -150,15 +152,36 @@ class _Report(Page):
         for finding in noted[:_MOST_ADVICE]:
             roles = listed(sorted({name(check.source_role) for check in finding.members}), 4)
             one = finding.example
-            rows = f"{count(len(finding.members), 'check')} ({one.cause})"
+            rows = count(len(finding.members), "check") + (f" ({one.cause})" if one.cause else "")
             rows += f", severity {one.severity}" if one.severity else ""
             line = f"{target(one)} {one.transport} {name(one.ports, 40)}, from {roles}: {rows}"
+            if finding.kind is Kind.LISTENER:
+                line = f"{title(finding)}: {rows}"
             yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], STYLES[Weight.ADVICE])} ")
         if len(noted) > _MOST_ADVICE:
             yield f"  … and {count(len(noted) - _MOST_ADVICE, 'more service')}"
         yield from self.wrapped(
             "They do not move the exit code; --strict makes them count. --json F or --html F lists each.", "  ", "  "
         )
+
+    def exposure(self) -> Iterator[str]:
+        """How ports beyond the matrix were looked for, and what of it is no row."""
+        found = self.report.exposure
+        if found is None or not found.kinds:
+            return
+        yield self.heading("Beyond the matrix")
+        yield from self.wrapped(listeners.searched(found), "  ", "- ")
+        yield from self.wrapped(f"always allowed: {listeners.allowed(found.standing)}", "  ", "- ")
+        for line in cut([listeners.swept(one) for one in found.sweeps], _MOST_LINES, _ALL):
+            yield from self.wrapped(f"swept {line}", "  ", "- ")
+        unreached = [listeners.unnamed(one) for one in listeners.unreached(found)]
+        if unreached:
+            yield from self.wrapped("listens, is in no row of the matrix, and nobody reached it:", "  ", "- ")
+            for line in cut(unreached, _MOST_LINES, _ALL):
+                yield from self.wrapped(line, "      ", "    ")
+        if number := listeners.untried(found):
+            said = f"{count(number, 'more port')} without a row nobody had to try: loopback, always allowed, or ignored"
+            yield from self.wrapped(said, "  ", "- ")
 
     def not_checkable(self) -> Iterator[str]:
         rows = self.report.not_checkable

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from probe.model.words import Cause, State, Verdict
-from probe.report import ways, wording
+from probe.report import listeners, ways, wording
 from probe.report.grouping import Kind
 from probe.report.text import count, folded, listed, name
 
@@ -30,6 +30,8 @@ def title(finding: Finding) -> str:
         case Kind.SERVICE:
             roles = listed(sorted({name(row.source_role) for row in finding.members}), _MOST_PARTIES)
             return f"{roles} → {wording.target(finding.example)}"
+        case Kind.LISTENER:
+            return listeners.exposed(finding.members)
         case Kind.OWN:
             return _own(finding)
         case Kind.NAME:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from probe.model.check import Unchecked
 from probe.model.result import AgentInfo, CheckResult, HostResult, Report, RunInfo, summarise
 from probe.model.words import Need, Phase, Policy, Verdict, Zone
 
+from . import exposures
 from .rows import HOSTS, blocked, check, elsewhere, exposed, passes
 
 __all__ = ["check", "examples", "exposed", "large", "report", "rich"]
@@ -125,6 +128,7 @@ def examples() -> dict[str, Report]:
         "unchecked": report([], gaps=not_checkable()),
         "inconclusive": report(unsure),
         "unmeasured": report(lost),
+        "exposed": msgspec.structs.replace(report(exposures.rows(), phase=Phase.LIVE), exposure=exposures.search()),
     }
 
 

@@ -30,6 +30,7 @@ ENDS = {
     ),
     "inconclusive": (Exit.INCONCLUSIVE, "inconclusive: 5 of 27 checks could not be measured, none deviates"),
     "unmeasured": (Exit.INCONCLUSIVE, "inconclusive: the only check could not be measured"),
+    "exposed": (Exit.DEVIATIONS, "4 deviations in 12 checks, 1 inconclusive"),
 }
 
 

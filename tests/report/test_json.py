@@ -67,7 +67,17 @@ def test_what_is_written_is_read_back(one: Report) -> None:
 
 def test_fields_come_in_the_order_of_the_design(rich: Report) -> None:
     data = standard.loads(json.render(rich))
-    assert list(data) == ["schema", "run", "summary", "hosts", "checks", "findings", "not_checkable", "notes"]
+    assert list(data) == [
+        "schema",
+        "run",
+        "summary",
+        "hosts",
+        "checks",
+        "findings",
+        "not_checkable",
+        "notes",
+        "exposure",
+    ]
     for value, order in (
         (data["run"], RUN),
         (data["summary"], SUMMARY),
