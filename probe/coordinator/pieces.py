@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """`address` is the one dialled, or the check's own where nothing was. `ends` and `path` are the diagnosis of what
     failed; `large` says of what passed whether large data does, None where nobody asked; `doubtful`, that it
-    worked and the target did not see it come in.
+    worked and the target did not see it come in; `decoy`, that at this address a port accepted where nothing listens.
     """
 
     ports: PortSet
@@ -38,6 +38,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     large: bool | None = None
     doubtful: bool = False
+    decoy: bool = False
 
 
 class Errand:

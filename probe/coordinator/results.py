@@ -121,7 +121,7 @@ class Results:
 
     def _situation(self, check: Check, piece: Piece | None, **more: object) -> Situation:
         source, target = self._problem(check.source), self._problem(check.target)
-        told = ("seen", "view", "ends", "path", "large")
+        told = ("seen", "view", "ends", "path", "large", "decoy")
         known = {name: getattr(piece, name) for name in told} if piece is not None else {}
         fields: dict[str, object] = {**known, **more}
         facts = piece.seen.tls if piece is not None and piece.seen is not None else None
@@ -173,6 +173,7 @@ class Results:
             severity=check.severity,
             tls=TlsSeen(version=tls.version, cipher=tls.cipher, chain=situation.certificates) if tls else UNSET,
             instead=instead,
+            undeclared=check.undeclared,
         )
 
     def _trouble(self, check: Check, judgement: Judgement) -> str:

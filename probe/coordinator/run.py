@@ -1,7 +1,7 @@
 """The story of a run.
 
-    reach every agent → for each window of ports: targets open stand-ins or look, sources walk, targets close → judge
-    → report
+    reach every agent → for each window of ports: targets open stand-ins or look, sources walk, targets close → what is
+    open beyond the plan → judge → report
 
 One agent that fails costs its own rows. An interruption costs what was not measured yet; what was is reported.
 """
@@ -18,8 +18,11 @@ import msgspec
 
 from probe import __version__
 from probe.coordinator.agents import Agents
+from probe.coordinator.arrivals import Arrivals
 from probe.coordinator.comings import Comings
 from probe.coordinator.diagnosis import Diagnosis
+from probe.coordinator.exposed import Told
+from probe.coordinator.exposing import exposing
 from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.names import Names
 from probe.coordinator.pieces import Errand, Piece, share
@@ -90,6 +93,9 @@ class Run:
         self._ledger = Ledger()
         self._diagnosis = Diagnosis(self._agents, self._hosts, self._aim, self._bare_walk, closely=terms.closely)
         self._comings = Comings(self._agents, self._hosts)
+        self._arrivals = Arrivals(self._agents, self._hosts)
+        self._attempts = 0
+        self._exposing = exposing(plan, self._agents, self._bare_walk, self._probe, self._pieces, self._say)
         self._certificate: SelfSigned | None = None
         self._secrets = Secrets(())
         self._done = self._failing = self._total = 0
@@ -110,7 +116,7 @@ class Run:
         self._secrets = Secrets(check for checks in self._checks.values() for check in checks if self._may_ask(check))
         self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
         try:
-            if self._total:
+            if self._total or (self._exposing is not None and self._exposing.hosts):
                 work = asyncio.create_task(self._work())
                 stopped = asyncio.create_task(self._stopped.wait())
                 await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -134,13 +140,35 @@ class Run:
     async def _work(self) -> None:
         self._progress(0, self._total, 0, "reaching agents")
         checks = [check for found in self._checks.values() for check in found]
-        await self._agents.reach({check.source for check in checks} | {check.target for check in checks})
+        wanted = {check.source for check in checks} | {check.target for check in checks}
+        if self._exposing is not None:
+            wanted |= self._exposing.hosts
+        await self._agents.reach(wanted)
+        await self._windows(self._checks, opens=self._terms.phase is not Phase.LIVE)
+        if self._exposing is not None:
+            await self._exposing.execute()
+
+    async def _windows(self, checks: dict[str, list[Check]], *, opens: bool) -> None:
         by_target: dict[str, list[Check]] = {}
-        for check in checks:
-            by_target.setdefault(check.target, []).append(check)
+        for found in checks.values():
+            for check in found:
+                by_target.setdefault(check.target, []).append(check)
         cuts = {target: windows(named, self._capacity(target)) for target, named in by_target.items()}
         for number in range(max((len(cut) for cut in cuts.values()), default=0)):
-            await self._window({target: cut[number] for target, cut in cuts.items() if number < len(cut)})
+            cut_now = {target: cut[number] for target, cut in cuts.items() if number < len(cut)}
+            await self._window(cut_now, checks, opens=opens)
+
+    # --- beyond the plan ----------------------------------------------------------------------------------------------
+
+    async def _probe(self, checks: list[Check]) -> int:
+        """Checks of what listens now: nothing is opened for them. Returns how many attempts it took."""
+        by_source: dict[str, list[Check]] = {}
+        for check in checks:
+            by_source.setdefault(check.source, []).append(check)
+        self._total += sum(len(check.ports) for check in checks)
+        before = self._attempts
+        await self._windows(by_source, opens=False)
+        return self._attempts - before
 
     def _capacity(self, name: str) -> int:
         """How many stand-ins this target can hold at once."""
@@ -154,16 +182,14 @@ class Run:
 
     # --- one window ---------------------------------------------------------------------------------------------------
 
-    async def _window(self, cut: dict[str, Window]) -> None:
+    async def _window(self, cut: dict[str, Window], checks: dict[str, list[Check]], *, opens: bool) -> None:
         views = {target: Views() for target in cut}
         opened: dict[str, int] = {}
-        self._progress(
-            self._done, self._total, self._failing, "opening stand-ins" if self._opens else "looking at the targets"
-        )
+        self._say("opening stand-ins" if opens else "looking at the targets")
         async with asyncio.TaskGroup() as group:
             for target, window in cut.items():
-                group.create_task(self._prepare(target, window, views[target], opened))
-        shared = {source: share(self._errands(source, cut, views)) for source in self._checks}
+                group.create_task(self._prepare(target, window, views[target], opened, opens=opens))
+        shared = {source: share(self._errands(found, cut, views)) for source, found in checks.items()}
         errands = {source: leaders for source, (leaders, _) in shared.items()}
         for _, followers in shared.values():
             self._count(sum(len(errand.ports) for errand in followers), 0)
@@ -174,11 +200,13 @@ class Run:
                     if self._needs_walk(errand):
                         visitors.setdefault(errand.check.target, set()).add(source)
             await self._comings.begin(errands, _TALLIED)
+            await self._arrivals.begin(errands)
             async with asyncio.TaskGroup() as group:
                 for source, tasks in errands.items():
                     group.create_task(self._walk(source, tasks, visitors))
             await self._comings.end(errands)
-            self._progress(self._done, self._total, self._failing, "asking why")
+            await self._arrivals.end(errands)
+            self._say("asking why")
             await self._diagnosis.window(errands)
             async with asyncio.TaskGroup() as group:
                 for target, number in opened.items():
@@ -188,18 +216,14 @@ class Run:
                 for errand in (*leaders, *followers):
                     self._pieces.setdefault(errand.check.id, []).extend(errand.finish())
 
-    @property
-    def _opens(self) -> bool:
-        return self._terms.phase is not Phase.LIVE
-
-    async def _prepare(self, target: str, window: Window, views: Views, opened: dict[str, int]) -> None:
+    async def _prepare(self, target: str, window: Window, views: Views, opened: dict[str, int], *, opens: bool) -> None:
         found = self._agents.link(target)
         if found is None:
             return
         link, _ = found
 
         def order(number: int) -> Look | Open:
-            if not self._opens:
+            if not opens:
                 return Look(id=number, endpoints=window.endpoints())
             opened[target] = number
             web = any(endpoint.web for endpoint in window.endpoints())
@@ -247,9 +271,9 @@ class Run:
 
     # --- sources ------------------------------------------------------------------------------------------------------
 
-    def _errands(self, source: str, cut: dict[str, Window], views: dict[str, Views]) -> list[Errand]:
+    def _errands(self, checks: list[Check], cut: dict[str, Window], views: dict[str, Views]) -> list[Errand]:
         found = []
-        for check in self._checks[source]:
+        for check in checks:
             window = cut.get(check.target)
             if window is None:
                 continue
@@ -318,6 +342,7 @@ class Run:
         try:
             walked = await link.walk(order, results, deadline + 60)
             self._diagnosis.paths.keep(source, going, walked.paths)
+            self._attempts += walked.attempts
         except AgentLost:
             pass  # its rows say so
         except AgentRefused as error:
@@ -355,7 +380,10 @@ class Run:
     def _count(self, done: int, failing: int) -> None:
         self._done += done
         self._failing += failing
-        self._progress(self._done, self._total, self._failing, "checking")
+        self._say("checking")
+
+    def _say(self, text: str) -> None:
+        self._progress(self._done, self._total, self._failing, text)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -372,7 +400,13 @@ class Run:
             names=Names(self._agents.carried(), self._plan.zone),
             interrupted=self.interrupted,
         )
-        checks = judged.rows((check for checks in self._checks.values() for check in checks), self._pieces)
+        every = [check for checks in self._checks.values() for check in checks]
+        every += self._exposing.checks if self._exposing is not None else ()
+        checks, exposure = judged.rows(every, self._pieces), None
+        if self._exposing is not None:
+            told = Told(self._exposing, self._agents.problem)
+            checks = tuple(told.with_holders((*checks, *told.swept()), {check.id: check for check in every}))
+            exposure = told.exposed(checks)
         run = RunInfo(
             id=self._id,
             started=self._started.isoformat(timespec="milliseconds"),
@@ -390,7 +424,8 @@ class Run:
             hosts=tuple(self._host(host) for host in self._hosts.values()),
             checks=checks,
             not_checkable=self._plan.unchecked,
-            notes=self._plan.notes,
+            notes=(*self._plan.notes, *(self._exposing.notes if self._exposing is not None else ())),
+            exposure=exposure,
         )
 
     def _host(self, host: Host) -> HostResult:
