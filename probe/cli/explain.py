@@ -118,7 +118,8 @@ def _nothing(question: Question) -> Iterator[str]:
         why = offer.reason or "no flow lets the source reach it, and the policy says that it is not probed"
         yield f"  {name(way.target)} offers it as {name(offer.service.name)}: {why}"
     if not offers:
-        yield f"  no service of the matrix has that port on {name(way.target)}: nothing says whether it is to be open"
+        target = name(way.target)
+        yield f"  no service of the matrix has that port on {target}: a run tries it if something listens there"
     known = list(question.between())
     if known:
         yield f"  what the plan checks from {name(way.source)} to {name(way.target)}:"

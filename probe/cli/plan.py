@@ -58,7 +58,7 @@ def _why_nothing(plan: Plan, arguments: argparse.Namespace) -> str:
 def _write_json(plan: Plan, arguments: argparse.Namespace, seed: int) -> int:
     from probe.report.files import write
 
-    checks = [as_json(check) for check in plan.all_checks()]
+    checks, beyond = [as_json(check) for check in plan.all_checks()], _beyond(plan)
     document = {
         "schema": "portcheck.plan/1",
         "plan": {
@@ -70,9 +70,29 @@ def _write_json(plan: Plan, arguments: argparse.Namespace, seed: int) -> int:
         "checks": checks,
         "not_checkable": msgspec.to_builtins(plan.unchecked),
         "variables": msgspec.to_builtins(plan.settings()),
+        "exposure": beyond,
     }
     write(arguments.json, json.dumps(document, indent=1) + "\n")
-    return len(checks)
+    return len(checks) + len(beyond["targets"] if beyond else ())
+
+
+def _beyond(plan: Plan) -> dict[str, Any] | None:
+    """What is looked for beyond the checks; None where nothing is."""
+    from probe.model.words import Exposure
+    from probe.plan.beyond import Beyond
+
+    if plan.wishes.exposure is Exposure.KNOWN:
+        return None
+    beyond = Beyond(plan)
+    return {
+        "scope": beyond.scope.value,
+        "targets": list(beyond.targets),
+        "kinds": [
+            {"zone": kind.zone.value, "role": kind.role, "roles": list(kind.roles), "sources": list(sources)}
+            for kind, sources in beyond.kinds.items()
+        ],
+        "standing": {target: [one.words for one in beyond.standing[target]] for target in beyond.targets},
+    }
 
 
 def as_json(check: Check) -> dict[str, Any]:

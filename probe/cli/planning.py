@@ -11,7 +11,7 @@ import msgspec
 
 from probe.cli import settings
 from probe.errors import UserError
-from probe.model.words import Phase
+from probe.model.words import Exposure, Phase
 
 if TYPE_CHECKING:
     from probe.model.inventory import Inventory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from probe.plan import Plan, Wishes
 
 PHASES = ("auto", "pre-install", "live")
+EXPOSURES = ("known", "listening", "all")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_specification(parser)
     parser.add_argument(
         "--exposure",
-        choices=("known",),
-        default="known",
-        help="which ports must not be reachable where no flow allows it: known (default), those that any service "
-        "of the target names",
+        choices=EXPOSURES,
+        default="listening",
+        help="which ports must not be reachable where no flow allows it: known, those that any service of the target "
+        "names; listening (default), those that something listens on there too; all, every port, found by sweeps",
     )
     parser.add_argument(
         "--only",
@@ -111,7 +112,8 @@ def make_plan(arguments: argparse.Namespace, seed: int) -> Plan:
 
     matrix, inventory = read(arguments)
     only = parse(arguments.only) if arguments.only else None
-    return Plan(matrix, inventory, msgspec.structs.replace(wishes(arguments), seed=seed, only=only))
+    exposure = Exposure(arguments.exposure)
+    return Plan(matrix, inventory, msgspec.structs.replace(wishes(arguments), seed=seed, only=only, exposure=exposure))
 
 
 def wishes(arguments: argparse.Namespace) -> Wishes:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from probe.model.words import Expect
+from probe.model.words import Expect, Exposure, Transport
+from probe.plan.beyond import EVERY_PORT, Beyond
 from probe.report import unchecked
 from probe.report.text import folded, listed, name, sentence
+from probe.sweep.pace import GENTLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,20 +37,21 @@ def print_tables(plan: Plan, phase: str) -> int:
         key = (check.source_role, check.target_role, check.service, f"{check.transport} {check.ports}", worth)
         pairs = rows[check.expect].setdefault(key, [0, 0])
         pairs[check.same_host] += 1
-    if not found and not plan.unchecked:
+    beyond = Beyond(plan) if plan.wishes.exposure is not Exposure.KNOWN else None
+    if not found and not plan.unchecked and (beyond is None or not beyond.targets):
         return 0
     width = shutil.get_terminal_size().columns
     for expect, title in ((Expect.REACH, "Must be reachable"), (Expect.BLOCK, "Must not be reachable")):
         if rows[expect]:
             print(f"{title}\n{_checks(rows[expect], width)}\n")
-    for block in (_not_checkable(plan.unchecked, width), _variables(plan, width)):
+    for block in (_not_checkable(plan.unchecked, width), _beyond(beyond, width), _variables(plan, width)):
         if lines := list(block):
             print("\n".join(lines) + "\n")
     print(
         f"{found:,} checks over {ports:,} ports between {len(plan.inventory.hosts)} hosts; no packet was sent.\n"
         f"Phase {phase}, matrix {' + '.join(plan.matrix.names)}."
     )
-    return found
+    return found or len(beyond.targets if beyond is not None else ())
 
 
 def _checks(rows: dict[_Row, list[int]], width: int) -> str:
@@ -85,6 +88,38 @@ def _not_checkable(rows: Sequence[Unchecked], width: int) -> Iterator[str]:
     yield _table(("FROM", "TO", "SERVICE", "WHAT", "WORTH", "WHY"), lines, [*fixed, rest, 11, 5])
     for number, reason in enumerate(list(reasons)[:_MOST_LINES], 1):
         yield from _wrapped(f"({number}) {sentence(reason)}", width)
+
+
+def _beyond(beyond: Beyond | None, width: int) -> Iterator[str]:
+    """What is looked for that no service names: nobody knows before the run what that is."""
+    if beyond is None or not beyond.targets:
+        return
+    yield f"Beyond the matrix (--exposure {beyond.scope})"
+    pairs, ports = set(), dict.fromkeys(Transport, 0)
+    for target in beyond.targets:
+        for place in beyond.places(target):
+            for _, task in beyond.samples(target, place, EVERY_PORT, alive=lambda _: True):
+                pairs.add((task.source, target))
+                ports[task.place[1]] += len(task.ports)
+    hosts = listed(folded(beyond.targets), 6)
+    if beyond.scope is Exposure.ALL:
+        seconds = sum(number / GENTLE[transport] for transport, number in ports.items())
+        many = f"{sum(ports.values()):,} ports over {len(pairs):,} ways"
+        text = f"every TCP and UDP port of {hosts} is swept: {many}, without --max-rate at least {_duration(seconds)}"
+    else:
+        text = f"what listens on {hosts}, and no service names, is tried"
+    yield from _wrapped(text, width)
+    kinds = [f"{kind} ({listed(folded(sources), 3)})" for kind, sources in beyond.kinds.items()]
+    yield from _wrapped(
+        f"from one host of each kind, and from the others where it gets through: {'; '.join(kinds)}", width
+    )
+    standing = dict.fromkeys(one.words for found in beyond.standing.values() for one in found)
+    yield from _wrapped(f"always allowed (portcheck_allow): {', '.join(map(name, standing)) or 'nothing'}", width)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes:,} min" if minutes < 120 else f"{minutes / 60:,.0f} h"
 
 
 def _variables(plan: Plan, width: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from probe.model.result import Report
+    from probe.plan import Plan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments)
     plan = make_plan(arguments, seed)
     tls = identity_of(arguments)
-    if arguments.only and next(plan.all_checks(), None) is None:
+    if arguments.only and next(plan.all_checks(), None) is None and not _looks_beyond(plan):
         print(f"nothing to check: --only {arguments.only} leaves nothing of the plan", file=sys.stderr)
     terms = Terms(phase=Phase(arguments.phase), seed=seed, rate=arguments.max_rate, tls=tls)
     report, _ = carry_out(plan, terms)
     _write(report, arguments)
     return exit_for(report)
+
+
+def _looks_beyond(plan: Plan) -> bool:
+    """Whether there is something to look for that is no check of the plan."""
+    from probe.model.words import Exposure
+    from probe.plan.beyond import Beyond
+
+    return plan.wishes.exposure is not Exposure.KNOWN and bool(Beyond(plan).targets)
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
