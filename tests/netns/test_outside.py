@@ -72,7 +72,7 @@ def test_a_refusal_without_a_stand_in_proves_nothing(portcheck: Portcheck, agent
     with Lab("a1", "b1", "x1") as lab:
         roles = {**pair(), "x1": ()}
         run = portcheck(lab, roles, {"tcp": "tcp 5000"}, policy={"outside": "enforce"}, variables={"b1": agent})
-    assert run.row(source="x1")["verdict"] == "inconclusive", run
+    assert run.row(source="x1", service="tcp")["verdict"] == "inconclusive", run
     assert run.code == 6
 
 
