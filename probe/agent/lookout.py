@@ -25,6 +25,8 @@ from probe.wire.messages import (
 from probe.witness import nexthop, sockdiag
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from probe.agent.common import Common
     from probe.model.ends import Stuck
     from probe.model.sight import Flow, Sight
@@ -105,7 +107,10 @@ class Lookout:
         seen, full = capture.stop(), full | _full_queues()
         sure = not seen.full and not seen.lost
         stuck = await asyncio.to_thread(_stuck, flows, seen.sights)
-        return Watched(id=order.id, sights=seen.sights, sure=sure, full=str(full) if full else "", stuck=stuck)
+        near = await asyncio.to_thread(_near, flows, stuck)
+        return Watched(
+            id=order.id, sights=seen.sights, sure=sure, full=str(full) if full else "", stuck=stuck, near=near
+        )
 
     def close(self) -> None:
         for capture, _, _ in self._captures.values():
@@ -128,6 +133,12 @@ def _stuck(flows: tuple[Flow, ...], sights: tuple[Sight, ...]) -> dict[str, Stuc
     peers |= {(sight.source, sight.interface) for sight in sights if not sight.out and sight.opens}
     found = {peer: nexthop.stuck(peer, interface) for peer, interface in sorted(peers)[:_MOST_PEERS]}
     return {peer: why for peer, why in found.items() if why is not None}
+
+
+def _near(flows: tuple[Flow, ...], stuck: Collection[str]) -> tuple[str, ...]:
+    """Those peers, ordered, towards which the next machine is there."""
+    peers = sorted({peer for flow in flows for peer in flow.peers}.difference(stuck))
+    return tuple(peer for peer in peers[:_MOST_PEERS] if nexthop.answers(peer))
 
 
 def _full_queues() -> PortSet:

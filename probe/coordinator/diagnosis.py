@@ -185,7 +185,7 @@ class Diagnosis:
                 seen = await found[0].ask(lambda given: Unwatch(id=given, watch=number), Watched, _ORDER)
             except (AgentLost, AgentRefused):
                 return
-            packets[host] = Packets(seen.sights, seen.sure, _ports_of(seen.full), seen.stuck)
+            packets[host] = Packets(seen.sights, seen.sure, _ports_of(seen.full), seen.stuck, frozenset(seen.near))
 
         async with asyncio.TaskGroup() as group:
             for host, number in watches.items():

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 _MOST_HOPS = 12
 
 
-def sentences(ends: Ends | None, path: Path | None, transport: Transport) -> Iterator[Evidence]:
-    """In the order of events."""
+def sentences(
+    ends: Ends | None, path: Path | None, transport: Transport, *, connected: bool = False
+) -> Iterator[Evidence]:
+    """In the order of events. `connected`: the source got the answer to its first packet."""
     if ends is not None:
         yield from _source(ends, transport)
         yield from _target(ends, transport)
-        yield from _back(ends)
+        yield from _back(ends, connected=connected)
     if path is not None and path.hops:
         yield Evidence(at="source", what=way(path))
     if path is not None and path.by_flow.bad_hop:
@@ -120,7 +122,7 @@ def _target(ends: Ends, transport: Transport) -> Iterator[Evidence]:
     yield Evidence(at="target", what=came + answer)
 
 
-def _back(ends: Ends) -> Iterator[Evidence]:
+def _back(ends: Ends, *, connected: bool) -> Iterator[Evidence]:
     if ends.data_lost:
         yield Evidence(at="target", what="the data that the source sent then did not arrive at the interface")
     if ends.answered is not Answer.ACCEPT:
@@ -131,5 +133,5 @@ def _back(ends: Ends) -> Iterator[Evidence]:
         return
     if ends.returned is Answer.NOTHING:
         yield Evidence(at="source", what="no answer arrived at the interface")
-    elif ends.returned is Answer.ACCEPT:
+    elif ends.returned is Answer.ACCEPT and not connected:
         yield Evidence(at="source", what="the answer arrived at the interface, and went no further")

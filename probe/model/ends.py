@@ -41,6 +41,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the port was full, so that the target's kernel drops connections. `data_lost`: on a connection that was accepted,
     bytes of the source's left and did not arrive. `stuck`: why the source could not send there;
     `stuck_back`: why the target could not answer. `passed`: the target's own rules let the datagram in.
+    `near`: the next machine after the source is known to be there.
     """
 
     left: bool | None = None
@@ -56,6 +57,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stuck: Stuck | None = None
     stuck_back: Stuck | None = None
     passed: bool | None = None
+    near: bool = False
 
     @property
     def known(self) -> bool:
@@ -64,13 +66,15 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Packets(msgspec.Struct, frozen=True, dict=True):
     """What one host's capture saw. `sure`: that a packet is not among them means that it did not pass. `full` are TCP
-    ports whose accept queue was full, `stuck` the addresses that this host cannot send to.
+    ports whose accept queue was full, `stuck` the addresses that this host cannot send to, `near` those towards
+    which the next machine is known to be there.
     """
 
     sights: tuple[Sight, ...]
     sure: bool
     full: PortSet = PortSet()
     stuck: dict[str, Stuck] = {}
+    near: frozenset[str] = frozenset()
 
     def of(self, transport: Transport, port: int) -> Sequence[Sight]:
         """Those that have this port at either end."""
@@ -127,6 +131,7 @@ def meet(
         data_lost=accepted and _has_data(here, asked, out=True) and data_came is False,
         stuck=source.stuck.get(address) if source is not None else None,
         stuck_back=target.stuck.get(came[0].source) if came and target is not None else None,
+        near=source is not None and address in source.near,
         overflow=target is not None and transport is Transport.TCP and port in target.full,
     )
 

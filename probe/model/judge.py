@@ -320,7 +320,8 @@ def _by_the_source(situation: Situation, seen: Observation) -> Judgement:
         if sender in situation.source_addresses or sender == seen.local:
             # It also says so, unasked, where the next machine on the way does not answer.
             unreachable = (seen.icmp.type, seen.icmp.code) == _HOST_UNREACHABLE[seen.icmp.family]
-            cause = None if unreachable else Cause.SOURCE_FIREWALL
+            kept = situation.ends is not None and situation.ends.left is False and situation.ends.near
+            cause = Cause.SOURCE_FIREWALL if kept or not unreachable else None
             where = Where(address=sender, hop=0, side="at")
         elif sender in situation.target_addresses:
             # An address that the host does not carry is somebody else's on the way: who rejected is not proven. Nor is

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import bothends
 from probe.model.certificate import told
+from probe.model.ends import Answer, Stuck
 from probe.model.icmp import named
 from probe.model.judge import tls_complaints
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
@@ -37,7 +38,8 @@ def evidence(situation: Situation) -> tuple[Evidence, ...]:
     target = _target(situation)
     if target and (situation.seen is not None or situation.view.use is not PortUse.STAND_IN):
         sentences.append(Evidence(at="target", what=target))
-    sentences += bothends.sentences(situation.ends, situation.path, situation.check.transport)
+    connected = situation.seen is not None and situation.seen.state is State.OPEN
+    sentences += bothends.sentences(situation.ends, situation.path, situation.check.transport, connected=connected)
     if situation.receipts.elsewhere:
         what = f"the stand-in of {situation.receipts.elsewhere} received what was meant for {situation.check.target}"
         sentences.append(Evidence(at="coordinator", what=what))
@@ -61,6 +63,8 @@ def _seen(situation: Situation, seen: Observation) -> str:
             return f"{'ICMP port unreachable' if udp else 'RST'} {times}"
         case Failure.NO_ROUTE:
             return "this host has no route to the address"
+        case Failure.HOST_UNREACHABLE if situation.ends is None or situation.ends.stuck is not Stuck.NEIGHBOUR:
+            return f"this host's kernel says that the address is unreachable {times}"
         case Failure.HOST_UNREACHABLE:
             return f"the next machine on the way does not answer (host unreachable) {times}"
         case Failure.NOT_PERMITTED:
@@ -151,6 +155,8 @@ def _target(situation: Situation) -> str:
                 met = "the stand-in received the challenge and answered it"
             elif receipts.arrived:
                 met = "something of the source reached the stand-in, but no challenge"
+            elif situation.ends is not None and situation.ends.answered is Answer.ACCEPT:
+                met = "the stand-in listened, and no connection came about"
             else:
                 met = "the stand-in listened and was not reached"
             return met + (f"; {view.detail}" if view.detail else "")
@@ -320,18 +326,12 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     """What to do, for whoever reads the row; empty for a pass."""
     if judgement.verdict is Verdict.PASS:
         return ""
-    check = situation.check
-    known = judgement.cause in _ADVICE and not (judgement.cause is Cause.NO_AGENT and situation.agentless)
-    template = _ADVICE[judgement.cause] if known else _ADVICE_UNKNOWN[judgement.verdict]
-    if situation.agentless and judgement.cause is Cause.NO_AGENT:
-        template = "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
-    if judgement.cause is Cause.TLS and tls_complaints(situation):
-        template = "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
-    where = judgement.where.address if judgement.where and judgement.where.address else "the network"
-    if judgement.where is not None and judgement.where.side == "after":
+    check, place = situation.check, judgement.where
+    where = place.address if place is not None and place.address else "the network"
+    if place is not None and place.side == "after":
         where = f"{where}, or of the device behind it,"
     sources = situation.seen.local if situation.seen and situation.seen.local else check.source
-    text = template.format(
+    text = _template(situation, judgement).format(
         source=check.source,
         target=check.target,
         address=check.address,
@@ -341,3 +341,26 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
         what=f"{check.transport} {ports} from {check.source}{'' if sources == check.source else f' ({sources})'} to {check.target} ({check.address})",
     )
     return printable(f"{check.remedy} {text}" if check.remedy else text)
+
+
+def _template(situation: Situation, judgement: Judgement) -> str:
+    cause, ends, path = judgement.cause, situation.ends, situation.path
+    match cause:
+        case Cause.NO_AGENT if situation.agentless:
+            return "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
+        case Cause.TLS if tls_complaints(situation):
+            return "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
+        case Cause.NETWORK if ends is not None and ends.stuck is Stuck.NEIGHBOUR:
+            return "Find out why the next machine from {source} towards {address} does not answer: it is off, or the route leads to the wrong one."
+        case Cause.NETWORK if path is not None and path.by_flow.bad_hop:
+            return "Ask the owner of {where} to look at its next hops: some connections by them are lost, those of {what} among them."
+        case Cause.SOURCE_FIREWALL if ends is not None and ends.returned is Answer.ACCEPT:
+            return "Allow the answer in the incoming rules of {source}: {what}."
+        case Cause.TARGET_FIREWALL if ends is not None and ends.answered is Answer.NOTHING:
+            if situation.receipts.answered:
+                return "Allow the answer in the outgoing rules of {target}: {what}."
+            return "Allow it in the incoming rules of {target}, and its answer in the outgoing ones: {what}."
+        case _ if cause in _ADVICE:
+            return _ADVICE[cause]
+        case _:
+            return _ADVICE_UNKNOWN[judgement.verdict]

@@ -266,8 +266,11 @@ def whose(row: CheckResult) -> str:
         return f"the owner of the target, {name(row.target)} ({name(row.address)})"
     if row.verdict is Verdict.INCONCLUSIVE:
         return "whoever runs portcheck"
-    device = f", for the device {name(row.where.address)}" if row.where is not None and row.where.address else ""
-    return f"the network team{device}"
+    place = row.where
+    if place is not None and place.hop == 0 and place.side == "at":
+        return f"the owner of the source, {name(row.source)}"
+    device = place.address if place is not None and place.hop != 0 else None
+    return f"the network team, for the device {name(device)}" if device else "the network team"
 
 
 def _answers(row: CheckResult) -> bool:

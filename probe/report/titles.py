@@ -70,6 +70,8 @@ def _stopped(finding: Finding) -> str:
         case Cause.NETWORK if finding.kind is Kind.DEVICE:
             several = len(finding.devices) > 1
             behind = f", or {'devices behind them' if several else 'a device behind it'}," if _after(one.where) else ""
+            if State.OPEN in {row.state for row in finding.members}:  # a bad next hop: other connections got through
+                return f"{devices(finding)}{behind} {'stop' if several else 'stops'} some connections of"
             return f"{devices(finding)}{behind} {_verb(finding).removesuffix('s' if several else '')}"
         case Cause.NETWORK if one.where is not None:
             return "the next machine on the way does not answer:"

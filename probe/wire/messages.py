@@ -347,7 +347,8 @@ MOST_MARK = 32
 
 class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=True):
     """Answers Unwatch. `sure`: what is not among the sights did not pass. `full`: TCP ports whose accept queue was
-    full then, or as the capture began. `stuck`: addresses of those peers that this host cannot send to.
+    full then, or as the capture began. `stuck`: addresses of those peers that this host cannot send to; `near`:
+    those towards which the next machine is known to be there.
     """
 
     id: int
@@ -355,6 +356,7 @@ class Watched(Message, frozen=True, kw_only=True, tag="watched", omit_defaults=T
     sure: bool = False
     full: str = ""
     stuck: dict[str, Stuck] = {}
+    near: tuple[str, ...] = ()
 
 
 class Tallied(Message, frozen=True, kw_only=True, tag="tallied", omit_defaults=True):

@@ -14,8 +14,10 @@ from probe.model.ends import Stuck
 # linux/rtnetlink.h, linux/neighbour.h.
 _NETLINK_ROUTE, _NEW_ROUTE, _GET_ROUTE, _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 0, 24, 26, 28, 30
 _REQUEST, _ERROR = 1, 2
-_DST, _OIF, _GATEWAY = 1, 4, 5
+_DST, _OIF, _GATEWAY, _MULTIPATH, _NEXT_HOP_ID = 1, 4, 5, 9, 30
+_FIB_MATCH = 0x2000  # the route as it was written, with all its next hops
 _INCOMPLETE, _FAILED = 0x01, 0x20
+_VALID = 0xDE  # all other states, but none: the address of its interface is known
 _HEADER = struct.Struct("=IHHII")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")
@@ -35,26 +37,57 @@ def stuck(address: str, interface: str = "") -> Stuck | None:
         family = socket.AF_INET if len(target) == 4 else socket.AF_INET6
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_ROUTE) as asked:
             asked.settimeout(_SECONDS)
-            head = _ROUTE.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, 0)
-            route = _ask(asked, _GET_ROUTE, head, {_DST: target})
-            if route is None:
+            found = _route(asked, family, target)
+            if found is None:
                 return Stuck.ROUTE
-            found = attributes(route[_ROUTE.size :])
-            out = _INDEX.unpack(found[_OIF])[0] if _OIF in found else 0
             if (
                 interface
                 and family == socket.AF_INET
-                and socket.if_nametoindex(interface) != out
+                and socket.if_nametoindex(interface) != _out(found)
                 and _strict(interface)
             ):
                 return Stuck.ROUTE
-            head = _NEIGHBOUR.pack(family, out, 0, 0, 0)
-            neighbour = _ask(asked, _GET_NEIGHBOUR, head, {_DST: found.get(_GATEWAY, target)})
-            if neighbour is not None and _NEIGHBOUR.unpack_from(neighbour)[2] & (_INCOMPLETE | _FAILED):
+            if (_neighbour(asked, family, target, found) or 0) & (_INCOMPLETE | _FAILED):
                 return Stuck.NEIGHBOUR
     except (OSError, ValueError, struct.error):
         pass
     return None
+
+
+def answers(address: str) -> bool:
+    """Whether the kernel knows how to address the one next machine towards this numeric address: what does not leave is
+    then not kept for want of that. False also where nothing tells.
+    """
+    try:
+        target = ip_address(address.partition("%")[0]).packed
+        family = socket.AF_INET if len(target) == 4 else socket.AF_INET6
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_ROUTE) as asked:
+            asked.settimeout(_SECONDS)
+            written, found = _route(asked, family, target, _FIB_MATCH), _route(asked, family, target)
+            if written is None or found is None or {_MULTIPATH, _NEXT_HOP_ID} & written.keys():
+                return False
+            state = _neighbour(asked, family, target, found)
+    except (OSError, ValueError, struct.error):
+        return False
+    return state is not None and bool(state & _VALID)
+
+
+def _route(asked: socket.socket, family: int, target: bytes, flags: int = 0) -> dict[int, bytes] | None:
+    head = _ROUTE.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, flags)
+    route = _ask(asked, _GET_ROUTE, head, {_DST: target})
+    return attributes(route[_ROUTE.size :]) if route is not None else None
+
+
+def _neighbour(asked: socket.socket, family: int, target: bytes, route: dict[int, bytes]) -> int | None:
+    """The state (NUD_…) of the next machine on this route; None where the table has none."""
+    head = _NEIGHBOUR.pack(family, _out(route), 0, 0, 0)
+    neighbour = _ask(asked, _GET_NEIGHBOUR, head, {_DST: route.get(_GATEWAY, target)})
+    return int(_NEIGHBOUR.unpack_from(neighbour)[2]) if neighbour is not None else None
+
+
+def _out(route: dict[int, bytes]) -> int:
+    """The index of the interface that it leads out of."""
+    return int(_INDEX.unpack(route[_OIF])[0]) if _OIF in route else 0
 
 
 def _ask(asked: socket.socket, kind: int, head: bytes, wanted: dict[int, bytes]) -> bytes | None:

@@ -51,6 +51,7 @@ BLIND_SOURCE_DROPPED = Ends(arrived=True, answered=NOTHING)
 BLIND_SOURCE_ANSWERED = Ends(arrived=True, answered=ACCEPT)
 BLIND_TARGET_SILENT = Ends(left=True, returned=NOTHING)
 BLIND_TARGET_ANSWERED = Ends(left=True, returned=ACCEPT)
+KEPT_NEAR = msgspec.structs.replace(KEPT, near=True)
 NO_NEIGHBOUR = msgspec.structs.replace(KEPT, stuck=Stuck.NEIGHBOUR)
 NO_ROUTE = msgspec.structs.replace(KEPT, stuck=Stuck.ROUTE)
 NO_WAY_BACK = msgspec.structs.replace(DROPPED, stuck_back=Stuck.NEIGHBOUR)
@@ -96,6 +97,8 @@ CAUSES = [
     (PRE, STAND_IN, NOT_PERMITTED, KEPT, {}, "blocked", "source-firewall", AT_SOURCE),
     (PRE, STAND_IN, NEXT_IS_DEAD, KEPT, {}, "blocked", None, None),
     (PRE, STAND_IN, icmp(SOURCE, code=1), KEPT, {}, "blocked", None, AT_SOURCE),  # or the next machine is dead
+    (PRE, STAND_IN, icmp(SOURCE, code=1), KEPT_NEAR, {}, "blocked", "source-firewall", AT_SOURCE),
+    (PRE, STAND_IN, NEXT_IS_DEAD, KEPT_NEAR, {}, "blocked", None, None),
     (PRE, STAND_IN, SILENT, NO_NEIGHBOUR, {}, "blocked", "network", (SOURCE, "after")),
     (PRE, STAND_IN, NEXT_IS_DEAD, NO_NEIGHBOUR, {}, "blocked", "network", (SOURCE, "after")),
     (PRE, STAND_IN, icmp(SOURCE, code=1), NO_NEIGHBOUR, {}, "blocked", "network", (SOURCE, "after")),
@@ -126,7 +129,7 @@ def named(row: tuple[Any, ...]) -> str:
     sight = f"{what.state}{f'-by-{what.icmp.sender}' if what.icmp is not None else ''}"
     saw = "-".join(f"{value}" for value in (ends.left, ends.arrived, ends.answered, ends.returned))
     hops = f"-{len(more['path'].hops)}-hops" if "path" in more else ""
-    stuck = "".join(f"-{value}" for value in (ends.stuck, ends.stuck_back) if value)
+    stuck = "".join(f"-{value}" for value in (ends.stuck, ends.stuck_back, "near" * ends.near) if value)
     return f"{phase}-{view.use}-{sight}-{saw}{stuck}{hops}-{'+'.join(more)}={verdict}-{cause}"
 
 
@@ -178,6 +181,7 @@ ways = st.builds(
     overflow=st.booleans(),
     stuck=st.none() | st.sampled_from(Stuck),
     stuck_back=st.none() | st.sampled_from(Stuck),
+    near=st.booleans(),
 )
 paths = st.none() | st.builds(
     Path,
@@ -293,6 +297,11 @@ def test_the_order_of_events() -> None:
 )
 def test_the_last_that_was_seen(ends: Ends, last: tuple[str, str]) -> None:
     assert told(ends)[-1] == last
+
+
+def test_an_answer_that_made_a_connection_went_further() -> None:
+    connected = bothends.sentences(ANSWER_DROPPED, None, Transport.TCP, connected=True)
+    assert [each.what for each in connected] == [what for _, what in told(ANSWER_DROPPED)[:-1]]
 
 
 def test_datagrams_are_called_so() -> None:

@@ -206,3 +206,8 @@ def test_what_a_host_cannot_send_to() -> None:
     found = ends((LEFT,), Packets((CAME,), True, stuck={A: Stuck.ROUTE}))
     assert (found.answered, found.stuck, found.stuck_back) == (Answer.NOTHING, None, Stuck.ROUTE)
     assert ends((LEFT,), Packets((CAME,), True, stuck={OTHER: Stuck.ROUTE})).stuck_back is None
+
+
+def test_that_the_next_machine_is_there_is_the_sources_word() -> None:
+    assert ends(Packets((), True, near=frozenset({B})), NOTHING).near
+    assert not ends(Packets((), True, near=frozenset({OTHER})), Packets((), True, near=frozenset({B}))).near

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.model import story
 from probe.model.certificate import Certificate
+from probe.model.ends import Answer, Ends, Stuck
 from probe.model.judge import Judgement, judge
 from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
+from probe.model.path import ByFlow, Hop, Path
 from probe.model.result import Where
 from probe.model.tls import TlsDemand, TlsFacts
 from probe.model.words import Cause, Expect, Phase, Protocol, State, Verdict
@@ -171,6 +174,45 @@ def test_the_advice_says_whose_ticket_it_is(situation: Any) -> None:
     found = judge(case.__class__(**{**_fields(case), "view": TargetView(use=PortUse.STAND_IN)}))
     advice = story.advice(case, found, "5432")
     assert advice == "Ask the owner of 10.0.9.254 to allow tcp 5432 from a (10.0.0.1) to b (10.0.0.2)."
+
+
+KEPT = Ends(left=False, arrived=False, stuck=Stuck.NEIGHBOUR)
+DROPPED = Ends(left=True, arrived=True, answered=Answer.NOTHING, returned=Answer.NOTHING)
+BACK = Ends(left=True, arrived=True, answered=Answer.ACCEPT, returned=Answer.ACCEPT)
+BAD_HOP = Path(hops=(Hop(1, ("10.0.9.1",)),), by_flow=ByFlow(lost=6, through=10))
+
+
+@pytest.mark.parametrize(
+    ("more", "cause", "said"),
+    [
+        ({"ends": KEPT}, Cause.NETWORK, "Find out why the next machine from a towards 10.0.0.2 does not answer"),
+        ({"path": BAD_HOP}, Cause.NETWORK, "Ask the owner of 10.0.9.254 to look at its next hops"),
+        ({"ends": BACK}, Cause.SOURCE_FIREWALL, "Allow the answer in the incoming rules of a"),
+        (
+            {"ends": DROPPED},
+            Cause.TARGET_FIREWALL,
+            "Allow it in the incoming rules of b, and its answer in the outgoing",
+        ),
+        (
+            {"ends": DROPPED, "receipts": Receipts(answered=True)},
+            Cause.TARGET_FIREWALL,
+            "Allow the answer in the outgoing rules of b:",
+        ),
+    ],
+)
+def test_the_advice_says_at_which_rules_to_look(situation: Any, more: dict[str, Any], cause: Cause, said: str) -> None:
+    case = msgspec.structs.replace(situation(seen=SILENT, view=TargetView(use=PortUse.STAND_IN)), **more)
+    found = Judgement(verdict=Verdict.BLOCKED, cause=cause, where=Where(address="10.0.9.254", side="at"))
+    assert story.advice(case, found, "5432").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("stuck", "said"), [(None, "kernel says"), (Stuck.ROUTE, "kernel says"), (Stuck.NEIGHBOUR, "next machine")]
+)
+def test_unreachable_is_the_next_machines_only_where_that_is_known(situation: Any, stuck: Any, said: str) -> None:
+    seen = Observation(state=State.UNREACHABLE, failure=Failure.HOST_UNREACHABLE)
+    case = situation(seen=seen, ends=Ends(left=False, arrived=False, stuck=stuck))
+    assert said in story.evidence(case)[0].what
 
 
 def test_a_certificate_has_advice_of_its_own(situation: Any) -> None:

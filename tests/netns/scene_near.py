@@ -18,6 +18,8 @@ DATA = "tcp flags & psh == psh"
 LARGER = "tcp flags & syn == 0 meta length > 100"
 """Than what is only a handshake: the answer of a stand-in goes without PSH."""
 REFUSE = "reject with icmpx port-unreachable"
+UNREACHABLE = "reject with icmpx host-unreachable"
+"""As the kernel says where the next machine does not answer."""
 FAULTS: Situations = {
     "open": so("pass"),
     "open to HTTP": so("pass", protocol="http"),
@@ -25,6 +27,7 @@ FAULTS: Situations = {
     "a1 drops": so("blocked source-firewall at a1", "a1 output dport drop"),
     "a1 rejects": so("blocked source-firewall at a1", f"a1 output dport {REJECT}"),
     "a1 refuses": so("blocked source-firewall at a1", f"a1 output dport {REFUSE}"),
+    "a1 says that there is nobody": so("blocked source-firewall at a1", f"a1 output dport {UNREACHABLE}"),
     "a1 drops answers": so("blocked source-firewall at a1", "a1 input sport drop"),
     "r drops": so("blocked network after r", "r forward dport drop"),
     "r rejects": so("blocked network at r", f"r forward dport {REJECT}"),

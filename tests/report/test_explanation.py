@@ -349,6 +349,8 @@ def test_several_checks_are_told_one_after_the_other(color: bool) -> None:
     [
         ({"cause": Cause.SOURCE_FIREWALL}, "the owner of the source, engine-1"),
         ({"cause": Cause.NETWORK, "where": Where(address="10.78.4.2")}, "the network team, for the device 10.78.4.2"),
+        ({"cause": Cause.NETWORK, "where": Where(address=A, hop=0, side="after")}, "the network team"),
+        ({"where": Where(address=A, hop=0, side="at")}, "the owner of the source, engine-1"),
         ({}, "the network team"),
         ({"verdict": Verdict.MISMATCH}, f"the owner of the target, db-1 ({B})"),
         ({"verdict": Verdict.MISMATCH, "cause": Cause.INTERCEPTED}, "the network team"),

@@ -126,6 +126,11 @@ class TestADeviceOnTheWay:
         found = [msgspec.structs.replace(row, state=state) for row, state in zip((first, second), states, strict=True)]
         assert titles(found) == [f"10.0.0.1 {verb} tcp 6379 from web (2 hosts) to services-1"]
 
+    def test_one_next_hop_of_several_stops_some_connections(self) -> None:
+        found = rows(WEB, SERVICES[:1], "redis", **by_device("10.0.0.1"), state=State.OPEN)
+        stops = "10.0.0.1, or a device behind it, stops some connections of"
+        assert titles(found) == [f"{stops} tcp 6379 from web (2 hosts) to services-1"]
+
     def test_what_need_not_be_is_told_apart_and_so_is_the_worst_severity(self) -> None:
         needed = rows(ENGINES, SERVICES, "redis", **by_device("10.0.0.1"), severity=None)
         worse = rows(ENGINES, SERVICES, "search", **by_device("10.0.0.1"), severity="high")

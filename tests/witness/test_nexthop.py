@@ -19,6 +19,11 @@ def test_what_cannot_be_asked_is_not_told() -> None:
     assert nexthop.stuck("127.0.0.1", interface="none-such") is None
 
 
+@pytest.mark.parametrize("address", ["no-address", "203.0.113.7"])
+def test_a_machine_that_nobody_has_met_is_not_known_to_be_there(address: str) -> None:
+    assert not nexthop.answers(address)
+
+
 def test_attributes() -> None:
     gateway, out, again = ((5, b"\x0a\0\0\1"), (4, b"\7\0\0\0"), (5, b"****"))
     data = b"".join(struct.pack("=HH4s", 8, *one) for one in (gateway, out, again))
