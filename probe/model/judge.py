@@ -317,7 +317,7 @@ def _by_the_source(situation: Situation, seen: Observation) -> Judgement:
     if seen.icmp is not None:
         sender = seen.icmp.sender
         where = Where(address=sender or None, side="at")
-        if sender in situation.source_addresses or sender == seen.local:
+        if sender and (sender in situation.source_addresses or sender == seen.local):
             # It also says so, unasked, where the next machine on the way does not answer.
             unreachable = (seen.icmp.type, seen.icmp.code) == _HOST_UNREACHABLE[seen.icmp.family]
             kept = situation.ends is not None and situation.ends.left is False and situation.ends.near

@@ -31,6 +31,7 @@ def icmp(sender: str, code: int = 13) -> Observation:
     return seen(State.REJECTED, Failure.ICMP, icmp=Icmp(family=4, type=3, code=code, sender=sender))
 
 
+ANONYMOUS = msgspec.structs.replace(icmp(""), local="")
 SILENT = seen(State.FILTERED, Failure.TIMEOUT)
 UNANSWERED = seen(State.OPEN_FILTERED, Failure.TIMEOUT)
 REFUSED = seen(State.CLOSED, Failure.REFUSED)
@@ -105,6 +106,7 @@ CAUSES = [
     (PRE, STAND_IN, NEXT_IS_DEAD, NO_ROUTE, {}, "blocked", "no-route", AT_SOURCE),
     (PRE, STAND_IN, SILENT, NO_WAY_BACK, {}, "blocked", "return-path", AT_TARGET),
     (PRE, STAND_IN, REFUSED, NO_WAY_BACK, {}, "blocked", "network", None),
+    (PRE, STAND_IN, ANONYMOUS, None, {}, "blocked", None, (None, "at")),
     # a service that need not answer a stranger's datagram
     (LIVE, LISTENER, UNANSWERED, LOST, UDP | THROUGH, "blocked", "network", AFTER_ROUTER),
     (LIVE, LISTENER, UNANSWERED, KEPT, UDP, "blocked", "source-firewall", AT_SOURCE),
@@ -127,6 +129,7 @@ CAUSES = [
 def named(row: tuple[Any, ...]) -> str:
     phase, view, what, ends, more, verdict, cause, _ = row
     sight = f"{what.state}{f'-by-{what.icmp.sender}' if what.icmp is not None else ''}"
+    ends = ends or Ends()
     saw = "-".join(f"{value}" for value in (ends.left, ends.arrived, ends.answered, ends.returned))
     hops = f"-{len(more['path'].hops)}-hops" if "path" in more else ""
     stuck = "".join(f"-{value}" for value in (ends.stuck, ends.stuck_back, "near" * ends.near) if value)
@@ -251,7 +254,9 @@ def test_nobody_is_accused_of_what_did_not_come_to_them(situation: Any, given_: 
     if found.cause is Cause.NETWORK:
         assert ends.arrived is False or ends.answered in (NOTHING, ACCEPT) or ends.stuck is not None
     if found.cause is Cause.SOURCE_FIREWALL:
-        assert ends.left is False or ends.returned is ACCEPT
+        what = given_["seen"]
+        itself = what.icmp is not None and what.icmp.sender in (SOURCE, what.local)  # it said so in so many words
+        assert itself or ends.left is False or ends.returned is ACCEPT
     if found.cause is Cause.RETURN_PATH:
         assert (ends.answered, ends.returned) == (ACCEPT, NOTHING) or ends.stuck_back is not None
 

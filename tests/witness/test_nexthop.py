@@ -19,8 +19,8 @@ def test_what_cannot_be_asked_is_not_told() -> None:
     assert nexthop.stuck("127.0.0.1", interface="none-such") is None
 
 
-@pytest.mark.parametrize("address", ["no-address", "203.0.113.7"])
-def test_a_machine_that_nobody_has_met_is_not_known_to_be_there(address: str) -> None:
+@pytest.mark.parametrize("address", ["no-address", "", "10.0.0.1.2"])
+def test_what_cannot_be_asked_is_not_known_to_be_there(address: str) -> None:
     assert not nexthop.answers(address)
 
 
