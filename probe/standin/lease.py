@@ -183,14 +183,14 @@ def view_of(entries: list[Entry], names: dict[int, str]) -> TargetView:
 
 def look(endpoints: tuple[Endpoint, ...], *, opening: bool = False) -> tuple[Held, ...]:
     """Who holds these ports; nothing is opened. `opening`: it is asked in order to stand in on what is free."""
-    table = SocketTable.read()
-    listeners = {
-        (endpoint.transport, port): table.listeners(endpoint.transport, port)
-        for endpoint in endpoints
-        for port in PortSet.parse(endpoint.ports)
-    }
-    inodes = {entry.inode for entries in listeners.values() for entry in entries}
-    names = owners(inodes) if inodes else {}
+    listeners, names = _listeners(endpoints)
+    if any(entry.inode not in names for entries in listeners.values() for entry in entries):
+        # Somebody else's process, or one that has closed its socket since: then it is not in the table any more.
+        again, more = _listeners(endpoints)
+        listeners = {
+            place: [entry for entry in entries if entry in again[place]] for place, entries in listeners.items()
+        }
+        names |= more
     books = []
     for endpoint in endpoints:
         book = _Book(endpoint)
@@ -199,6 +199,18 @@ def look(endpoints: tuple[Endpoint, ...], *, opening: bool = False) -> tuple[Hel
         for port in PortSet.parse(endpoint.ports):
             book.note(port, _view(listeners[endpoint.transport, port], addresses, names, opening=opening))
     return tuple(held for book in books for held in book.held())
+
+
+def _listeners(endpoints: tuple[Endpoint, ...]) -> tuple[dict[tuple[Transport, int], list[Entry]], dict[int, str]]:
+    """What listens on these ports, and the names of the processes as far as they may be read."""
+    table = SocketTable.read()
+    listeners = {
+        (endpoint.transport, port): table.listeners(endpoint.transport, port)
+        for endpoint in endpoints
+        for port in PortSet.parse(endpoint.ports)
+    }
+    inodes = {entry.inode for entries in listeners.values() for entry in entries}
+    return listeners, owners(inodes) if inodes else {}
 
 
 def _view(listeners: list[Entry], addresses: list[str], names: dict[int, str], *, opening: bool) -> TargetView:
