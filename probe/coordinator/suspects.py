@@ -10,14 +10,15 @@ import msgspec
 
 from probe.coordinator.pieces import Errand, Piece
 from probe.model.ends import Ends
-from probe.model.observation import Failure, PortUse
+from probe.model.observation import Failure, Operation, PortUse
 from probe.model.path import Path
 from probe.model.ports import PortSet
-from probe.model.words import Expect
+from probe.model.words import Expect, State
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
+    from probe.model.observation import Observation
     from probe.wire.messages import Outcome
 
 # Ports of one piece that are tried again, and those of one source together.
@@ -96,6 +97,8 @@ def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> lis
         for piece in errand.pieces:
             if piece.seen is None or left <= 0:
                 continue
+            if piece.seen.operation is Operation.RESOLVE:
+                continue  # there is no address to look at
             if not (closely or piece.doubtful or piece.seen.failure in _OF_INTEREST):
                 continue
             ports = some(piece.ports, min(SAMPLES, left))
@@ -131,7 +134,7 @@ def tell(
     groups: dict[tuple[Found, Outcome | None], PortSet] = {}
     for port in suspect.ports:
         outcome, ends = look.outcomes.get((task, port)), look.ends[task, port]
-        if outcome is None:
+        if outcome is None or outcome.seen.state is State.ERROR:
             continue
         found = Found(ends=ends, path=paths.get((task, port)))
         works = outcome.seen.failure is None
@@ -149,7 +152,11 @@ def tell(
 
 
 def _alike(outcome: Outcome, piece: Piece) -> bool:
-    """Whether a fresh attempt ended as the piece did: in silence, with a refusal, or well."""
+    """Whether a fresh attempt ended as the piece did: in silence, with a refusal, or well. One that was not made in
+    time, or not at all, says nothing: that none of its packets left would be nobody's fault.
+    """
+    if outcome.seen.state is State.ERROR:
+        return False
     before = piece.seen.failure if piece.seen is not None else None
     return _SILENT.get(outcome.seen.failure, outcome.seen.failure) is _SILENT.get(before, before)
 
@@ -161,10 +168,16 @@ def says_more(outcome: Outcome, known: Outcome, piece: Piece) -> bool:
     return _alike(outcome, piece) and not _alike(known, piece)
 
 
+def _after(piece: Piece, outcome: Outcome) -> Observation:
+    """What passed at last, with all the attempts that it took."""
+    before = piece.seen.attempts if piece.seen is not None and piece.seen.failure is not None else 0
+    return msgspec.structs.replace(outcome.seen, attempts=before + outcome.seen.attempts)
+
+
 def _pieces(piece: Piece, groups: Mapping[tuple[Found, Outcome | None], PortSet], rest: PortSet) -> list[Piece]:
     made = []
     for (found, outcome), ports in groups.items():
-        seen = outcome.seen if outcome is not None else piece.seen
+        seen = piece.seen if outcome is None else _after(piece, outcome)
         made.append(msgspec.structs.replace(piece, ports=ports, seen=seen, ends=found.ends, path=found.path))
     if not rest:
         return made
