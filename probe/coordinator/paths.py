@@ -112,8 +112,9 @@ class Paths:
 
 
 def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Place, Path]:
-    """Each one's own path; for a service at one address the one that its paths agree on, at other addresses if several
-    do; and one for all services if each has one, and these agree. IPv4 and IPv6 go ways of their own. Pure.
+    """Each one's own path; for a service at one address the one that its paths agree on, at other addresses if those of
+    several addresses do; and one for all services if each has one, and these agree. IPv4 and IPv6 go ways of their
+    own. Pure.
     """
     found = {one.place: known[one.place] for one in failed if one.place in known}
     for level, least in ((_at_one_address, 1), (_of_one_service, 2), (_of_one_family, 2)):
@@ -122,7 +123,8 @@ def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Plac
             groups.setdefault((one.kind, level(one)), []).append(one)
         for members in groups.values():
             own = [known[one.place] for one in members if one.place in known]
-            agree = len(own) >= least and len({_end(path) for path in own}) == 1
+            addresses = {one.place.address for one in members if one.place in known}
+            agree = len(addresses) >= least and len({_end(path) for path in own}) == 1
             followed = {one.service for one in members if one.place in found}
             if agree and followed == {one.service for one in members}:
                 one_for_all = max(own, key=lambda path: len(path.hops))

@@ -39,8 +39,16 @@ def test_one_service_at_several_addresses_shares_what_two_of_them_agree_on() -> 
 
 def test_services_share_once_each_has_a_path_and_all_agree() -> None:
     ways = [failed("a", 80), failed("a", 81), failed("b", 80), failed("b", 81)]
-    assert told(ways, FIRST, AGAIN) == ["10.0.1.1"] * 4
-    assert told(ways, FIRST, SECOND) == ["10.0.1.1", "10.0.2.1", None, None]
+    assert told(ways, FIRST, None, None, AGAIN) == ["10.0.1.1"] * 4
+    assert told(ways, FIRST, None, None, SECOND) == ["10.0.1.1", None, None, "10.0.2.1"]
+
+
+def test_what_agrees_at_one_address_says_nothing_of_another() -> None:
+    """It may well be behind another router."""
+    services = [failed("a", 80), failed("a", 81), failed("b", 80), failed("b", 81)]
+    assert told(services, FIRST, AGAIN) == ["10.0.1.1", "10.0.1.1", None, None]
+    ports = [failed(address, port, ports="80-90") for address in "ab" for port in (80, 90)]
+    assert told(ports, FIRST, AGAIN) == ["10.0.1.1", "10.0.1.1", None, None]
 
 
 def test_ipv6_shares_no_path_of_ipv4() -> None:
