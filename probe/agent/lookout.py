@@ -129,9 +129,9 @@ def _bounded(seconds: float, most: float) -> float:
 
 def _stuck(flows: tuple[Flow, ...], sights: tuple[Sight, ...]) -> dict[str, Stuck]:
     """Those peers, ordered or met, that this host has no way to send to."""
-    peers = {(peer, "") for flow in flows for peer in flow.peers}
-    peers |= {(sight.source, sight.interface) for sight in sights if not sight.out and sight.opens}
-    found = {peer: nexthop.stuck(peer, interface) for peer, interface in sorted(peers)[:_MOST_PEERS]}
+    peers = {(peer, "", "") for flow in flows for peer in flow.peers}
+    peers |= {(sight.source, sight.interface, sight.target) for sight in sights if not sight.out and sight.opens}
+    found = {peer: nexthop.stuck(peer, *by) for peer, *by in sorted(peers)[:_MOST_PEERS]}
     return {peer: why for peer, why in found.items() if why is not None}
 
 

@@ -14,7 +14,7 @@ from probe.model.ends import Stuck
 # linux/rtnetlink.h, linux/neighbour.h.
 _NETLINK_ROUTE, _NEW_ROUTE, _GET_ROUTE, _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 0, 24, 26, 28, 30
 _REQUEST, _ERROR = 1, 2
-_DST, _OIF, _GATEWAY, _MULTIPATH, _NEXT_HOP_ID = 1, 4, 5, 9, 30
+_DST, _SRC, _OIF, _GATEWAY, _MULTIPATH, _NEXT_HOP_ID = 1, 2, 4, 5, 9, 30
 _FIB_MATCH = 0x2000  # the route as it was written, with all its next hops
 _INCOMPLETE, _FAILED = 0x01, 0x20
 _VALID = 0xDE  # all other states, but none: the address of its interface is known
@@ -28,16 +28,19 @@ _STRICT = 1  # rp_filter: what comes from an address must come by the interface 
 _SETTINGS = Path("/proc/sys/net/ipv4/conf")
 
 
-def stuck(address: str, interface: str = "") -> Stuck | None:
+def stuck(address: str, interface: str = "", own: str = "") -> Stuck | None:
     """Why nothing can be sent to this numeric address; None where the kernel knows of nothing. `interface` is the one
-    by which packets from there arrive.
+    by which packets from there arrive, `own` the address that they are sent to: a host with several of them may well
+    have a route for each (ip-rule(8)).
     """
     try:
         target = ip_address(address.partition("%")[0]).packed
         family = socket.AF_INET if len(target) == 4 else socket.AF_INET6
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_ROUTE) as asked:
             asked.settimeout(_SECONDS)
-            found = _route(asked, family, target)
+            # An own address that is translated before it is this host's has no route as a source.
+            found = _route(asked, family, target, own=own) if own else None
+            found = found or _route(asked, family, target)
             if found is None:
                 return Stuck.ROUTE
             if (
@@ -72,9 +75,15 @@ def answers(address: str) -> bool:
     return state is not None and bool(state & _VALID)
 
 
-def _route(asked: socket.socket, family: int, target: bytes, flags: int = 0) -> dict[int, bytes] | None:
-    head = _ROUTE.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, flags)
-    route = _ask(asked, _GET_ROUTE, head, {_DST: target})
+def _route(
+    asked: socket.socket, family: int, target: bytes, flags: int = 0, own: str = ""
+) -> dict[int, bytes] | None:
+    bits = len(target) * 8
+    wanted = {_DST: target}
+    if own:
+        wanted[_SRC] = ip_address(own.partition("%")[0]).packed
+    head = _ROUTE.pack(family, bits, bits if own else 0, 0, 0, 0, 0, 0, flags)
+    route = _ask(asked, _GET_ROUTE, head, wanted)
     return attributes(route[_ROUTE.size :]) if route is not None else None
 
 
