@@ -42,6 +42,7 @@ def of_one_way(
     Other clients of the same port are none of ours, nor are its attempts at another address. `translated`: the target
     does not carry the one that is dialled. None: nobody looked there.
     """
+    address = address.partition("%")[0]  # packets carry no zone
     here = _with_peers(source, transport, {(address, port)}) if source is not None else None
     if target is None:
         return here, None

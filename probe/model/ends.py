@@ -105,11 +105,13 @@ def meet(
     `others` are addresses of hosts that ask for themselves: what comes from any but them and the source may be the
     source's, translated on the way. `translated`: the target does not carry the address that is dialled.
     """
+    stuck = source.stuck.get(address) if source is not None else None
+    address = _bare(address)
     here = source.of(transport, port) if source is not None else ()
     asked = [sight for sight in here if sight.out and sight.opens and sight.target == address]
     there = target.of(transport, port) if target is not None else ()
     arrivals = [sight for sight in there if not sight.out and sight.opens and (translated or sight.target == address)]
-    own = set(source_addresses)
+    own = {_bare(own) for own in source_addresses}
     came = [sight for sight in arrivals if _is_ours(sight, asked, own)]
     doubtful = not came and any(
         _may_be_ours(sight, asked) for sight in arrivals if sight.source in own or sight.source not in others
@@ -129,11 +131,16 @@ def meet(
         icmp=sent.icmp if sent is not None else None,
         seen_from=came[0].source if came else "",
         data_lost=accepted and _has_data(here, asked, out=True) and data_came is False,
-        stuck=source.stuck.get(address) if source is not None else None,
+        stuck=stuck,
         stuck_back=target.stuck.get(came[0].source) if came and target is not None else None,
         near=source is not None and address in source.near,
         overflow=target is not None and transport is Transport.TCP and port in target.full,
     )
+
+
+def _bare(address: str) -> str:
+    """Without the zone of a link-local address (RFC 4007): that is no part of what packets carry."""
+    return address.partition("%")[0]
 
 
 def _is_ours(sight: Sight, asked: Sequence[Sight], addresses: set[str]) -> bool:

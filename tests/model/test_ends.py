@@ -167,6 +167,20 @@ def test_behind_a_translated_address_any_address_of_the_target_counts() -> None:
     assert ends((LEFT,), (asks(out=False, target="192.168.0.2"),), translated=True).arrived is True
 
 
+def test_the_zone_of_a_link_local_address_is_no_part_of_a_packet() -> None:
+    own, its = "fe80::1", "fe80::2"
+    left, came = (asks(out=out, source=own, target=its) for out in (True, False))
+    found = meet(
+        Packets((left,), True),
+        Packets((came, answers(out=True, to=came)), True),
+        transport=TCP,
+        address=f"{its}%eth0",
+        port=PORT,
+        source_addresses={f"{own}%eth1"},
+    )
+    assert (found.left, found.arrived, found.answered) == (True, True, Answer.ACCEPT)
+
+
 # --- what is not known ---
 
 
