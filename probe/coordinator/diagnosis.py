@@ -245,7 +245,9 @@ class Diagnosis:
 
     def _source_addresses(self, suspect: Suspect) -> set[str]:
         local = suspect.piece.seen.local if suspect.piece.seen is not None else ""
-        return {*self._hosts[suspect.source].addresses, local} - {""}
+        found = self._agents.link(suspect.source)
+        carried = found[1].addresses if found is not None else ()
+        return {*self._hosts[suspect.source].addresses, *carried, local} - {""}
 
     def _account(
         self,

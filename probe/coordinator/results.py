@@ -45,6 +45,7 @@ class Results:
         problem: Callable[[str], tuple[Cause, str] | None],
         agentless: Callable[[str], bool],
         names: Names,
+        carried: Mapping[str, frozenset[str]],
         interrupted: bool,
     ) -> None:
         self._phase = phase
@@ -53,9 +54,10 @@ class Results:
         self._problem = problem
         self._agentless = agentless
         self._names = names
+        self._carried = carried
         self._interrupted = interrupted
         self._now = datetime.now(UTC)
-        self._addresses = {name: frozenset(host.addresses) for name, host in hosts.items()}
+        self._addresses = {name: frozenset(map(_bare, host.addresses)) for name, host in hosts.items()}
         self._reached: dict[tuple[str, Transport], PortSet] = {}
 
     def rows(self, checks: Iterable[Check], pieces: Mapping[str, list[Piece]]) -> tuple[CheckResult, ...]:
@@ -100,7 +102,8 @@ class Results:
         group.add(ports, situation, piece)
 
     def _situations(self, check: Check, piece: Piece) -> Iterator[tuple[PortSet, Situation]]:
-        sources = self._addresses[check.source] | ({piece.seen.local} if piece.seen is not None else set())
+        sources = self._addresses[check.source] | self._carried.get(check.source, frozenset())
+        sources |= {piece.seen.local} if piece.seen is not None else set()
         if piece.seen is not None and piece.seen.proof is Proof.ACCEPTED and piece.view.use is PortUse.UNKNOWN:
             # Nobody on this target speaks for it: what accepted may have been a stand-in of another's.
             for port in piece.ports:
@@ -135,7 +138,10 @@ class Results:
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
             source_addresses=self._addresses[check.source],
-            target_addresses=self._addresses[check.target] | {piece.address if piece is not None else check.address},
+            source_carried=self._carried.get(check.source, frozenset()),
+            target_addresses=self._addresses[check.target]
+            | self._carried.get(check.target, frozenset())
+            | {_bare(piece.address if piece is not None else check.address)},
             **fields,  # type: ignore[arg-type]
         )
 
@@ -184,6 +190,11 @@ class Results:
             if problem is not None and problem[0] is judgement.cause:
                 return problem[1]
         return "not measured: the run was interrupted" if self._interrupted else ""
+
+
+def _bare(address: str) -> str:
+    """Without the zone of a link-local address (RFC 4007): no packet and no error carries it."""
+    return address.partition("%")[0]
 
 
 def _readable(facts: TlsFacts) -> tuple[Certificate, ...]:

@@ -398,6 +398,7 @@ class Run:
             problem=self._agents.problem,
             agentless=self._agents.agentless,
             names=Names(self._agents.carried(), self._plan.zone),
+            carried=self._agents.carried(),
             interrupted=self.interrupted,
         )
         every = [check for checks in self._checks.values() for check in checks]

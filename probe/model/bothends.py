@@ -38,7 +38,7 @@ def stopped(situation: Situation, judgement: Judgement) -> str:
     check, ends, seen = situation.check, situation.ends, situation.seen
     sender = f" ({seen.icmp.sender})" if seen is not None and seen.icmp is not None and seen.icmp.sender else ""
     match judgement.cause:
-        case Cause.SOURCE_FIREWALL if ends is not None and ends.returned is Answer.ACCEPT:
+        case Cause.SOURCE_FIREWALL if answer_is_dropped(ends):
             return f"the answer comes back to {check.source}, whose own rules drop it"
         case Cause.SOURCE_FIREWALL:
             return f"{check.source}'s own rules keep it from leaving"
@@ -67,6 +67,11 @@ def stopped(situation: Situation, judgement: Judgement) -> str:
             )
         case _:
             return ""
+
+
+def answer_is_dropped(ends: Ends | None) -> bool:
+    """Of a source whose own rules are the cause: whether they keep the answer out, and not the question in."""
+    return ends is not None and ends.returned in (Answer.ACCEPT, Answer.RESET)
 
 
 def way(path: Path) -> str:
@@ -125,6 +130,8 @@ def _target(ends: Ends, transport: Transport) -> Iterator[Evidence]:
 def _back(ends: Ends, *, connected: bool) -> Iterator[Evidence]:
     if ends.data_lost:
         yield Evidence(at="target", what="the data that the source sent then did not arrive at the interface")
+    if ends.answered is Answer.RESET and ends.returned is Answer.NOTHING:
+        yield Evidence(at="source", what="no answer arrived at the interface")
     if ends.answered is not Answer.ACCEPT:
         if ends.returned is Answer.RESET and ends.arrived is False:
             yield Evidence(

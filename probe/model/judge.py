@@ -32,7 +32,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
     a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
     says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
-    at that address a port accepted where nothing listens. Addresses are those that belong to source and target.
+    at that address a port accepted where nothing listens. Addresses are those that belong to source and target;
+    `source_carried` those that the source has beside its own of the inventory.
     """
 
     check: Check
@@ -52,6 +53,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime = datetime.max.replace(tzinfo=UTC)
     decoy: bool = False
     source_addresses: frozenset[str] = frozenset()
+    source_carried: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
 
 
@@ -181,10 +183,11 @@ def _service(situation: Situation) -> Judgement:
         told = ends is not None and (False in (ends.left, ends.arrived) or ends.answered is Answer.ACCEPT)
         return (_by_both_ends(situation, seen) if told else None) or _unknown(None)
     if use is PortUse.UNKNOWN and not situation.alive:
-        # Nothing on the target speaks for it: only who says that it rejects can be believed, the target included. A
-        # closed port is no rejection.
+        # Nothing on the target speaks for it: only who says that it rejects can be believed, the target included, and
+        # the source of what it did not send. A closed port is no rejection.
         rejected = seen.icmp is not None and bool(seen.icmp.sender) and seen.state is not State.CLOSED
-        if rejected or _icmp_from_between(situation, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED):
+        not_sent = _kept_in(situation.ends, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED)
+        if rejected or not_sent or _icmp_from_between(situation, seen):
             return _not_open(situation, seen)
         return _unknown(situation.target_problem or Cause.NO_AGENT)
     if situation.target_problem is Cause.AGENT_LOST:
@@ -250,7 +253,6 @@ def _by_both_ends(situation: Situation, seen: Observation) -> Judgement | None:
     # The source's own kernel says why it did not send, and an ICMP error names its sender: better than any guess.
     if ends is None or seen.failure in _NOT_SENT or _icmp_from_between(situation, seen):
         return None
-    address = situation.check.address
     if ends.left is False:
         return _blocked(Cause.SOURCE_FIREWALL, _at_the_source(situation, seen))
     if ends.arrived is False:
@@ -262,7 +264,12 @@ def _by_both_ends(situation: Situation, seen: Observation) -> Judgement | None:
         return None
     if refused and _refused_by_another(ends):
         return _blocked(Cause.NETWORK, _stopped(situation))
-    target = Where(address=address, side="at")
+    return _by_the_target(situation, seen, ends)
+
+
+def _by_the_target(situation: Situation, seen: Observation, ends: Ends) -> Judgement | None:
+    """What became of a fresh attempt that arrived, and whose answer is known."""
+    target = Where(address=situation.check.address, side="at")
     if ends.answered is Answer.NOTHING and ends.overflow and situation.check.transport is Transport.TCP:
         # Arrived, and nobody had room for it: no firewall.
         if situation.view.use is PortUse.STAND_IN:
@@ -270,11 +277,26 @@ def _by_both_ends(situation: Situation, seen: Observation) -> Judgement | None:
         return Judgement(verdict=Verdict.DOWN, cause=Cause.OVERLOAD, where=target)
     if ends.answered is Answer.NOTHING and ends.stuck_back is not None:
         return _blocked(Cause.RETURN_PATH, target)
+    if ends.answered is Answer.RESET and situation.view.use in (PortUse.FREE, PortUse.ELSEWHERE):
+        return _refusal_lost(situation, seen, ends)
     if ends.answered in (Answer.NOTHING, Answer.RESET, Answer.ICMP):
         return _blocked(Cause.TARGET_FIREWALL, target)
     if ends.returned is Answer.NOTHING:
         return _blocked(Cause.RETURN_PATH, None)
     return None
+
+
+def _kept_in(ends: Ends | None, seen: Observation) -> bool:
+    """Whether nothing left the source, and not because the next machine on the way, perhaps the target, is gone."""
+    gone = seen.failure is Failure.HOST_UNREACHABLE or (ends is not None and ends.stuck is Stuck.NEIGHBOUR)
+    return ends is not None and ends.left is False and not gone
+
+
+def _refusal_lost(situation: Situation, seen: Observation, ends: Ends) -> Judgement | None:
+    """Nothing listens there, so the target's kernel refuses of itself: who keeps that from the source?"""
+    if ends.returned is Answer.RESET:
+        return _blocked(Cause.SOURCE_FIREWALL, _at_the_source(situation, seen))
+    return _blocked(Cause.RETURN_PATH, None) if ends.returned is Answer.NOTHING else None
 
 
 def _refused_by_another(ends: Ends | None) -> bool:
@@ -317,7 +339,8 @@ def _by_the_source(situation: Situation, seen: Observation) -> Judgement:
     if seen.icmp is not None:
         sender = seen.icmp.sender
         where = Where(address=sender or None, side="at")
-        if sender and (sender in situation.source_addresses or sender == seen.local):
+        own = situation.source_addresses | situation.source_carried | {seen.local}
+        if sender and sender in own:
             # It also says so, unasked, where the next machine on the way does not answer.
             unreachable = (seen.icmp.type, seen.icmp.code) == _HOST_UNREACHABLE[seen.icmp.family]
             kept = situation.ends is not None and situation.ends.left is False and situation.ends.near

@@ -354,7 +354,7 @@ def _template(situation: Situation, judgement: Judgement) -> str:
             return "Find out why the next machine from {source} towards {address} does not answer: it is off, or the route leads to the wrong one."
         case Cause.NETWORK if path is not None and path.by_flow.bad_hop:
             return "Ask the owner of {where} to look at its next hops: some connections by them are lost, those of {what} among them."
-        case Cause.SOURCE_FIREWALL if ends is not None and ends.returned is Answer.ACCEPT:
+        case Cause.SOURCE_FIREWALL if bothends.answer_is_dropped(ends):
             return "Allow the answer in the incoming rules of {source}: {what}."
         case Cause.TARGET_FIREWALL if ends is not None and ends.answered is Answer.NOTHING:
             if situation.receipts.answered:

@@ -1,4 +1,4 @@
-"""Pieces of evidence to rows: what a range that is used as needed may leave unmeasured."""
+"""Pieces of evidence to rows: what a range that is used as needed may leave unmeasured, and whose an address is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from probe.coordinator.receipts import Ledger
 from probe.coordinator.results import Results
 from probe.model.check import Check
 from probe.model.inventory import Host
-from probe.model.observation import Failure, Observation, PortUse, Proof, TargetView
+from probe.model.observation import Failure, Icmp, Observation, PortUse, Proof, TargetView
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult, Report, RunInfo, summarise
-from probe.model.words import Expect, Listen, Phase, Policy, Protocol, State, Transport, Verdict, Zone
+from probe.model.words import Cause, Expect, Listen, Phase, Policy, Protocol, State, Transport, Verdict, Zone
+from probe.wire.messages import Arrival, Closed
 
 HELD = TargetView(use=PortUse.OUTGOING, by="curl (pid 7)")
 STAND_IN = TargetView(use=PortUse.STAND_IN)
@@ -22,7 +23,9 @@ ANSWERED = Observation(state=State.OPEN, proof=Proof.KEYED, local="10.0.0.1")
 SILENT = Observation(state=State.FILTERED, failure=Failure.TIMEOUT, local="10.0.0.1")
 
 
-def rows(*pieces: tuple[str, TargetView, Observation | None], listen: Listen = Listen.SOME) -> tuple[CheckResult, ...]:
+def rows(
+    *pieces: tuple[str, TargetView, Observation | None], listen: Listen = Listen.SOME, ledger: Ledger | None = None
+) -> tuple[CheckResult, ...]:
     """The rows of one check of tcp 5000-5009 with these pieces."""
     check = Check(
         id="range",
@@ -45,8 +48,9 @@ def rows(*pieces: tuple[str, TargetView, Observation | None], listen: Listen = L
         phase=Phase.PRE_INSTALL,
         hosts={"w1": Host(name="w1", addresses=("10.0.0.1",)), "d1": Host(name="d1", addresses=("10.0.0.2",))},
         numbers={"w1": 1, "d1": 2},
-        ledger=Ledger(),
+        ledger=ledger or Ledger(),
         names=Names({}, lambda _: Zone.INSIDE),
+        carried={"w1": frozenset({"10.1.0.1"}), "d1": frozenset({"10.1.0.2"})},
         problem=lambda _: None,
         agentless=lambda _: False,
         interrupted=False,
@@ -85,3 +89,28 @@ class TestPortsHeldByOutgoingConnections:
     def test_count_where_all_of_the_range_is_needed(self, listen: Listen) -> None:
         found = rows(("5000-5007", STAND_IN, ANSWERED), ("5008-5009", HELD, None), listen=listen)
         assert ended(found) is Exit.INCONCLUSIVE
+
+
+class TestAddressesThatTheInventoryDoesNotName:
+    """A host with several may well send by another than the inventory's."""
+
+    @pytest.mark.parametrize(
+        ("sender", "cause"),
+        [
+            ("10.1.0.1", Cause.SOURCE_FIREWALL),
+            ("10.1.0.2", Cause.TARGET_FIREWALL),
+            ("10.1.0.3", Cause.NETWORK),
+        ],
+    )
+    def test_who_rejects_from_there_is_known(self, sender: str, cause: Cause) -> None:
+        error = Icmp(family=4, type=3, code=13, sender=sender)
+        (row,) = rows(("5000-5009", STAND_IN, Observation(state=State.REJECTED, failure=Failure.ICMP, icmp=error)))
+        assert (row.verdict, row.cause) == (Verdict.BLOCKED, cause)
+
+    def test_what_reached_the_stand_in_from_there_was_the_source_s(self) -> None:
+        ledger = Ledger()
+        arrivals = (Arrival(address="10.0.0.2", transport=Transport.TCP, port=5000, peer="10.1.0.1"),)
+        ledger.add("d1", Closed(id=1, receipts=(), arrivals=arrivals))
+        reset = Observation(state=State.OPEN, failure=Failure.RESET, proof=Proof.ACCEPTED)
+        found = rows(("5000", STAND_IN, reset), ("5001-5009", STAND_IN, ANSWERED), ledger=ledger)
+        assert [row.cause for row in found] == [Cause.PAYLOAD, None]

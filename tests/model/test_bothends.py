@@ -18,8 +18,9 @@ from probe.model.words import Cause, Expect, Phase, Protocol, State, Transport, 
 
 SOURCE, TARGET, ROUTER = "10.0.0.1", "10.0.0.2", "10.0.9.254"
 PRE, LIVE = Phase.PRE_INSTALL, Phase.LIVE
-STAND_IN, LISTENER, FREE, ELSEWHERE = (
-    TargetView(use=use) for use in (PortUse.STAND_IN, PortUse.LISTENER, PortUse.FREE, PortUse.ELSEWHERE)
+STAND_IN, LISTENER, FREE, ELSEWHERE, UNKNOWN = (
+    TargetView(use=use)
+    for use in (PortUse.STAND_IN, PortUse.LISTENER, PortUse.FREE, PortUse.ELSEWHERE, PortUse.UNKNOWN)
 )
 
 
@@ -47,6 +48,11 @@ ANSWER_DROPPED = Ends(left=True, arrived=True, answered=ACCEPT, returned=ACCEPT)
 RESET_BY_TARGET = Ends(left=True, arrived=True, answered=RESET, returned=RESET)
 REJECTED = Ends(left=True, arrived=True, answered=ERROR, returned=ERROR)
 FULL = msgspec.structs.replace(DROPPED, overflow=True)
+REFUSAL_LOST = Ends(left=True, arrived=True, answered=RESET, returned=NOTHING)
+BLIND_SOURCE_RESET = Ends(arrived=True, answered=RESET)
+BLIND_TARGET_KEPT = Ends(left=False)
+BLIND_TARGET_NO_ROUTE = Ends(left=False, stuck=Stuck.ROUTE)
+BLIND_TARGET_GONE = Ends(left=False, stuck=Stuck.NEIGHBOUR)
 BLIND_SOURCE_LOST = Ends(arrived=False)
 BLIND_SOURCE_DROPPED = Ends(arrived=True, answered=NOTHING)
 BLIND_SOURCE_ANSWERED = Ends(arrived=True, answered=ACCEPT)
@@ -89,6 +95,18 @@ CAUSES = [
     (LIVE, FREE, REFUSED, RESET_BY_TARGET, {}, "down", "not-listening", None),
     (LIVE, ELSEWHERE, REFUSED, RESET_BY_TARGET, {}, "down", "bound-elsewhere", None),
     (LIVE, FREE, SILENT, DROPPED, {}, "blocked", "target-firewall", AT_TARGET),
+    # nothing listens, and the target's own refusal does not come back
+    (LIVE, FREE, SILENT, REFUSAL_LOST, {}, "blocked", "return-path", None),
+    (LIVE, ELSEWHERE, SILENT, REFUSAL_LOST, {}, "blocked", "return-path", None),
+    (LIVE, FREE, SILENT, RESET_BY_TARGET, {}, "blocked", "source-firewall", AT_SOURCE),
+    (LIVE, FREE, SILENT, BLIND_SOURCE_RESET, {}, "blocked", None, None),
+    (LIVE, LISTENER, SILENT, REFUSAL_LOST, {}, "blocked", "target-firewall", AT_TARGET),
+    # nobody speaks for the target, and yet the source knows what it did not send
+    (LIVE, UNKNOWN, SILENT, BLIND_TARGET_KEPT, {}, "blocked", "source-firewall", AT_SOURCE),
+    (LIVE, UNKNOWN, SILENT, BLIND_TARGET_NO_ROUTE, {}, "blocked", "no-route", AT_SOURCE),
+    (LIVE, UNKNOWN, SILENT, BLIND_TARGET_SILENT, {}, "inconclusive", "no-agent", None),
+    (LIVE, UNKNOWN, SILENT, BLIND_TARGET_GONE, {}, "inconclusive", "no-agent", None),
+    (LIVE, UNKNOWN, NEXT_IS_DEAD, BLIND_TARGET_GONE, {}, "inconclusive", "no-agent", None),
     (LIVE, LISTENER, REFUSED, RESET_BY_TARGET, {}, "blocked", "target-firewall", AT_TARGET),
     (LIVE, LISTENER, SILENT, FULL, {}, "down", "overload", AT_TARGET),
     # who rejected by ICMP has a name, and the kernel knows why it did not send
@@ -293,6 +311,7 @@ def test_the_order_of_events() -> None:
             msgspec.structs.replace(REJECTED, icmp=(3, 10)),
             ("target", "the SYN arrived at the interface, and ICMP host-prohibited left it"),
         ),
+        (msgspec.structs.replace(REFUSAL_LOST, ttl_sent=64), ("source", "no answer arrived at the interface")),
         (ANSWER_DROPPED, ("source", "the answer arrived at the interface, and went no further")),
         (
             Ends(left=True, arrived=False, returned=RESET, ttl_got=63),

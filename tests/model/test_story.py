@@ -215,6 +215,24 @@ def test_unreachable_is_the_next_machines_only_where_that_is_known(situation: An
     assert said in story.evidence(case)[0].what
 
 
+@pytest.mark.parametrize(
+    ("ends", "rules"),
+    [
+        (Ends(left=False), "Allow it in the outgoing rules of a"),
+        (Ends(left=True, returned=Answer.ACCEPT), "Allow the answer in the incoming rules of a"),
+        (Ends(left=True, arrived=True, answered=Answer.RESET, returned=Answer.RESET), "Allow the answer in"),
+    ],
+)
+def test_a_source_that_drops_the_answer_is_told_so(situation: Any, ends: Ends, rules: str) -> None:
+    case = situation(seen=SILENT, view=TargetView(use=PortUse.FREE), phase=Phase.LIVE, ends=ends)
+    found = judge(case)
+    assert found.cause is Cause.SOURCE_FIREWALL
+    assert story.advice(case, found, "1").startswith(rules)
+    kept = ends.left is False
+    assert ("from leaving" in story.detail(case, found, "")) is kept
+    assert ("comes back to a" in story.detail(case, found, "")) is not kept
+
+
 def test_a_certificate_has_advice_of_its_own(situation: Any) -> None:
     case = situation(seen=Observation(state=State.OPEN, tls=TLS), tls=TlsDemand(minimum="1.3", days=3), now=NOON)
     found = Judgement(verdict=Verdict.MISMATCH, cause=Cause.TLS)
