@@ -264,7 +264,7 @@ class Link:
                 self._heard = time.monotonic()
                 for payload in self._decoder.feed(data):
                     self._take(decode_answer(payload))
-        except WireError as error:
+        except (WireError, PortError) as error:
             self.give_up(f"the agent sent garbage: {error}")
         except ChannelError as error:
             self._ended(str(error))

@@ -10,6 +10,7 @@ import pytest
 
 from probe.coordinator import link as module
 from probe.coordinator.link import AgentLost, AgentRefused
+from probe.model.ports import PortSet
 from probe.wire.frames import PREFACE, WireError, frame
 from probe.wire.messages import (
     VERSION,
@@ -157,6 +158,16 @@ class TestLostOnTheWay:
         assert made.lost is not None
         assert made.lost.known
         assert said in await lost(made.look(look, 5))  # and every later one
+
+    async def test_results_that_name_no_ports_are_garbage(self, script: Any, link: Any) -> None:
+        """Whoever gives an order for outcomes reads their ports."""
+        made = await link(script(lambda order: [Results(id=order.id)] if isinstance(order, Walk) else ()))
+
+        def results(_: Results) -> None:
+            PortSet.parse("no ports")
+
+        said = await lost(made.walk(lambda n: Walk(id=n, number=1, aims=()), results, 5))
+        assert "the agent sent garbage" in said
 
     async def test_all_who_wait_learn_it_at_once(self, script: Any, link: Any, gone: Exception) -> None:
         channel = script()
