@@ -59,10 +59,6 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passed: bool | None = None
     near: bool = False
 
-    @property
-    def known(self) -> bool:
-        return self.left is not None or self.arrived is not None
-
 
 class Packets(msgspec.Struct, frozen=True, dict=True):
     """What one host's capture saw. `sure`: that a packet is not among them means that it did not pass. `full` are TCP

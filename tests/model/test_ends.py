@@ -186,7 +186,6 @@ def test_the_zone_of_a_link_local_address_is_no_part_of_a_packet() -> None:
 
 def test_without_captures_nothing_is_known() -> None:
     assert ends(None, None) == Ends()
-    assert not ends(None, None).known
 
 
 def test_a_source_alone() -> None:
