@@ -294,6 +294,8 @@ def _kept_in(ends: Ends | None, seen: Observation) -> bool:
 
 def _refusal_lost(situation: Situation, seen: Observation, ends: Ends) -> Judgement | None:
     """Nothing listens there, so the target's kernel refuses of itself: who keeps that from the source?"""
+    if seen.state is not State.FILTERED:
+        return None  # the source was answered, by somebody else
     if ends.returned is Answer.RESET:
         return _blocked(Cause.SOURCE_FIREWALL, _at_the_source(situation, seen))
     return _blocked(Cause.RETURN_PATH, None) if ends.returned is Answer.NOTHING else None
