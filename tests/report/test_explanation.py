@@ -267,9 +267,9 @@ def test_hostile_strings_and_floods_are_shown_and_bounded() -> None:
     made = told(one, floods, floods, Ends(left=True, arrived=False), path)
     asked = Asked(rule=EVIL, matrix=EVIL, help=(EVIL * 99,) * 3, title=EVIL * 99, url=EVIL * 99)
     made = msgspec.structs.replace(made, asked=(asked,) * 3)
-    began = time.perf_counter()
+    began = time.process_time()
     lines = render(story(made, problem=EVIL * 99), width=80, color=False).splitlines()
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 20  # of CPU: an accident of the quadratic kind takes minutes
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) <= 80
     assert len(lines) < 1000

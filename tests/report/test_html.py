@@ -210,9 +210,9 @@ def test_a_huge_value_is_cut(rich: Report) -> None:
 
 def test_many_rows_are_quick_and_the_file_stays_small(example: Any) -> None:
     report = example.large()
-    started = time.perf_counter()
+    started = time.process_time()
     data = html.render(report)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 20  # of CPU: an accident of the quadratic kind takes minutes
     assert len(data) < 5_000_000
 
 

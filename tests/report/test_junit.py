@@ -135,6 +135,6 @@ def test_what_xml_cannot_hold_is_not_in_it(rich: Report) -> None:
 
 def test_many_rows_are_quick(example: Any) -> None:
     report = example.large()
-    started = time.perf_counter()
+    started = time.process_time()
     junit.render(report)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 20  # of CPU: an accident of the quadratic kind takes minutes

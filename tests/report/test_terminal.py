@@ -162,9 +162,9 @@ def test_the_columns_of_the_overview_are_named_or_numbered() -> None:
 
 def test_many_rows_stay_readable_and_quick(example: Any) -> None:
     report = example.large()
-    started = time.perf_counter()
+    started = time.process_time()
     text = terminal.render(report, width=80, color=False)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 20  # of CPU: an accident of the quadratic kind takes minutes
     assert len(text.splitlines()) < 60
     assert "200 deviations in 20,000 checks" in text
 
