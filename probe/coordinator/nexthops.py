@@ -16,7 +16,6 @@ import msgspec
 from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.suspects import evenly
 from probe.model.observation import PortUse, Proof
-from probe.model.path import Path
 from probe.model.words import Expect, Transport
 from probe.wire.messages import Trace, Traced
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from probe.coordinator.agents import Agents
     from probe.coordinator.pieces import Errand, Piece
+    from probe.model.path import Path
     from probe.wire.messages import Aim, Results, Walk
 
 # So many connections from fresh ports all pass by the good ones of two next hops once in 60,000 times.
@@ -117,16 +117,27 @@ class NextHops:
         paths: dict[_Pair, dict[int, Path]] = {}
         for number, path in traced.paths.items():
             if number < len(chosen):
-                pair, errand, piece = chosen[number]
-                # A stateful limit lets datagrams pass for good once it has let one: then the devices must tell.
-                proven = errand.check.transport is Transport.TCP or path.forked or not path.by_flow.bad_hop
-                paths.setdefault(pair, {})[id(piece)] = path if proven else Path()
+                pair, _, piece = chosen[number]
+                paths.setdefault(pair, {})[id(piece)] = path
+        bad = {pair[:2] for pair, own in paths.items() if any(map(_proves, own.values())) or _is_tcp(pair, own)}
         for pair, own in paths.items():
-            _tell(pairs[pair], own)
+            if pair[:2] in bad:
+                _tell(pairs[pair], own)
 
     def _aim_at(self, task: int, source: str, errand: Errand, piece: Piece) -> Aim:
         port = piece.ports.ranges[0][0]
         return msgspec.structs.replace(self._aim(task, errand, source), address=piece.address, ports=str(port))
+
+
+def _proves(path: Path) -> bool:
+    return path.by_flow.bad_hop and path.forked
+
+
+def _is_tcp(pair: _Pair, own: Mapping[int, Path]) -> bool:
+    """Whether flows alone prove it. A stateful limit lets datagrams through for good once it has let one: then the
+    devices must tell, or what TCP met on the same way.
+    """
+    return pair[2] is Transport.TCP and any(path.by_flow.bad_hop for path in own.values())
 
 
 def _some(ways: list[_Way]) -> list[_Way]:

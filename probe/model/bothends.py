@@ -52,9 +52,9 @@ def stopped(situation: Situation, judgement: Judgement) -> str:
             return f"it reaches {check.target}, and the next machine on the way back does not answer"
         case Cause.RETURN_PATH if ends is not None and ends.stuck_back is not None:
             return f"it reaches {check.target}, which has no route for the answer, or takes the packet for forged"
-        case Cause.NETWORK if situation.path is not None and situation.path.by_flow.bad_hop:
+        case Cause.NETWORK | None if situation.path is not None and situation.path.by_flow.bad_hop:
             place = judgement.where.address if judgement.where is not None else ""
-            lost = f"what comes by {place or 'one of several next hops'} is lost"
+            lost = f"what comes by {place or 'one of several next hops, there or back,'} is lost"
             return f"some connections get through and some never do: {lost}"
         case Cause.NETWORK if sender:
             return f"a device on the way rejects it{sender}"

@@ -232,8 +232,10 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
 
 def _passes(situation: Situation) -> Judgement:
     """It got through; and so would every other connection, unless one of several next hops loses them."""
-    if situation.path is not None and situation.path.by_flow.bad_hop:
-        return _blocked(Cause.NETWORK, _stopped(situation))
+    path = situation.path
+    if path is not None and path.by_flow.bad_hop:
+        # Flows that came by the same devices may be lost on the way back just as well.
+        return _blocked(Cause.NETWORK, _stopped(situation)) if path.forked else _blocked(None, None)
     return Judgement(verdict=Verdict.PASS)
 
 

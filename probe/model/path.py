@@ -105,9 +105,9 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
         reached = [way.addresses for way in self.ways if way.reached]
         lost = [way.addresses for way in self.ways if not way.reached]
         for place in range(max(map(len, lost), default=0)):
-            bad = {way[place] if place < len(way) else "" for way in lost}
-            good = {way[place] if place < len(way) else "" for way in reached}
-            if bad and good and "" not in bad | good and bad.isdisjoint(good):
+            bad = {way[place] for way in lost if place < len(way)} - {""}
+            good = {way[place] for way in reached if place < len(way)} - {""}
+            if bad and good and bad.isdisjoint(good):
                 return True
         return False
 

@@ -75,9 +75,7 @@ def answers(address: str) -> bool:
     return state is not None and bool(state & _VALID)
 
 
-def _route(
-    asked: socket.socket, family: int, target: bytes, flags: int = 0, own: str = ""
-) -> dict[int, bytes] | None:
+def _route(asked: socket.socket, family: int, target: bytes, flags: int = 0, own: str = "") -> dict[int, bytes] | None:
     bits = len(target) * 8
     wanted = {_DST: target}
     if own:
