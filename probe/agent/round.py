@@ -9,6 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from probe.model.dialogue import LONGEST
 from probe.model.observation import Failure, Observation
 from probe.model.words import Protocol, State
 
@@ -31,6 +32,7 @@ _COROUTINES = {
     Protocol.HTTP_OR_HTTPS: "probe.probes.http",
     Protocol.TLS: "probe.probes.handshake",
 }
+_DIALOGUE = "probe.probes.dialogue"
 _TICK = 0.05
 # An attempt without a word for so long (or four round trips, if that is more) waits aside: it loads nobody, and silence
 # must not hold up the rest. An answer after that says that somebody, most likely we, is too busy: then less is begun.
@@ -146,7 +148,8 @@ class Round:
         self._fresh.append(attempt)
         self.attempts += 1
         attempt.attempts += 1
-        module = _COROUTINES.get(attempt.aim.protocol)
+        aim = attempt.aim
+        module = _DIALOGUE if aim.dialogue is not None and not aim.key else _COROUTINES.get(aim.protocol)
         if module is None:
             self._dialler.start(attempt, self._terms, self._done)
             return
@@ -157,7 +160,8 @@ class Round:
     async def _probe(self, attempt: Attempt, prober: Any) -> None:
         rtt = None
         try:
-            async with asyncio.timeout(self._terms.timeout + _BELT):
+            longest = LONGEST if attempt.aim.dialogue is not None else 0.0
+            async with asyncio.timeout(self._terms.timeout + longest + _BELT):
                 seen, rtt = await prober.probe(attempt, self._terms)
         except TimeoutError:
             # A prober keeps its own time; if one ever does not, that is our fault and not the network's.

@@ -59,7 +59,7 @@ class Errand:
         """Two errands of one kind make the same attempts."""
         check = self.check
         asked = (check.target, check.address, check.transport, check.protocol, check.path, check.http, check.tls)
-        return (*asked, check.expect, check.same_host, check.shares_ports, self.view)
+        return (*asked, check.dialogue, check.expect, check.same_host, check.shares_ports, self.view)
 
     def take(self, outcome: Outcome) -> int:
         """Returns how many ports this settles; raises WireError."""

@@ -16,6 +16,7 @@ from probe.model.ports import PortSet
 from probe.model.result import CheckResult
 from probe.model.tls import TlsFacts
 from probe.model.words import Cause, Phase, State, Verdict
+from probe.protocols import holder, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,8 +125,8 @@ class Results:
 
     def _situation(self, check: Check, piece: Piece | None, **more: object) -> Situation:
         source, target = self._problem(check.source), self._problem(check.target)
-        told = ("seen", "view", "ends", "path", "large", "decoy")
-        known = {name: getattr(piece, name) for name in told} if piece is not None else {}
+        kept = ("seen", "view", "ends", "path", "large", "decoy")
+        known = {name: getattr(piece, name) for name in kept} if piece is not None else {}
         fields: dict[str, object] = {**known, **more}
         facts = piece.seen.tls if piece is not None and piece.seen is not None else None
         return Situation(
@@ -137,6 +138,8 @@ class Results:
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
+            holder=holder(check.application, piece.view.by if piece is not None else ""),
+            told=self._told(check, piece),
             source_addresses=self._addresses[check.source],
             source_carried=self._carried.get(check.source, frozenset()),
             target_addresses=self._addresses[check.target]
@@ -144,6 +147,12 @@ class Results:
             | {_bare(piece.address if piece is not None else check.address)},
             **fields,  # type: ignore[arg-type]
         )
+
+    def _told(self, check: Check, piece: Piece | None) -> str:
+        if piece is None or piece.seen is None:
+            return ""
+        words = told(check.application, check.transport, piece.seen.said)
+        return f"{words}, from {piece.address}" if words else ""
 
     def _row(self, check: Check, key: _Key, group: _Group, instead: str) -> CheckResult:
         address, judgement, state, _, _, tls = key

@@ -375,6 +375,7 @@ class Run:
             http=HttpTerms() if stand_in else self._secrets.http(check.http),
             tls=TlsTerms() if stand_in else self._secrets.tls(check.tls),
             fingerprint=certificate.fingerprint if certificate else "",
+            dialogue=None if stand_in else check.dialogue,
         )
 
     def _count(self, done: int, failing: int) -> None:

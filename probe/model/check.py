@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from probe.model.dialogue import Dialogue
 from probe.model.http import HttpDemand
 from probe.model.ports import PortSet
 from probe.model.tls import TlsDemand
@@ -16,9 +17,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     `id` holds from run to run. `undeclared`: no service of the matrix has these ports there; `service` is then the word
     of that name. `rule` names the row of the matrix (`flows[3]`) or, for what no flow allows,
     `policy.inside` or `policy.outside`; `also` are further rows that ask for the same. `policy` says what a deviation
-    is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it. `way_of` are
-    groups of checks of which it is enough that one passes; of each of its `alternatives`, which are some of them, one
-    must, and without any it must pass itself. `itself`: the host dials its own address.
+    is worth. `application` is the matrix's word for what is spoken where `protocol` does not say it, `dialogue` how
+    that is asked. `way_of` are groups of checks of which it is enough that one passes; of each of its `alternatives`,
+    which are some of them, one must, and without any it must pass itself. `itself`: the host dials its own address.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsDemand | None = None
     cite: str = ""
     application: str = ""
+    dialogue: Dialogue | None = None
     alternatives: tuple[str, ...] = ()
     way_of: tuple[str, ...] = ()
     itself: bool = False

@@ -14,7 +14,7 @@ from probe.model.certificate import Certificate, complaints
 from probe.model.check import Check
 from probe.model.ends import Answer, Ends, Stuck
 from probe.model.http import without_port
-from probe.model.observation import Failure, Observation, PortUse, Proof, Receipts, TargetView
+from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, Receipts, TargetView
 from probe.model.path import Path
 from probe.model.result import Where
 from probe.model.words import Cause, Expect, Listen, Phase, Protocol, State, Transport, Verdict
@@ -34,6 +34,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
     at that address a port accepted where nothing listens. Addresses are those that belong to source and target;
     `source_carried` those that the source has beside its own of the inventory.
+    `holder` is what the process that has the port is to the protocol, `told` what the service answered, in words.
     """
 
     check: Check
@@ -52,6 +53,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[Certificate, ...] = ()
     now: datetime = datetime.max.replace(tzinfo=UTC)
     decoy: bool = False
+    holder: Holder = Holder.UNKNOWN
+    told: str = ""
     source_addresses: frozenset[str] = frozenset()
     source_carried: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
@@ -204,7 +207,7 @@ def _service(situation: Situation) -> Judgement:
 
 
 def _answered(situation: Situation, seen: Observation) -> Judgement:
-    check, use, ends = situation.check, situation.view.use, situation.ends
+    check, ends = situation.check, situation.ends
     if situation.receipts.elsewhere:
         return _unknown(Cause.CONFLICTING_EVIDENCE)  # it was another host's stand-in
     if ends is not None and ends.arrived is False:
@@ -218,6 +221,8 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return _mismatch(Cause.TLS)
     if seen.failure is Failure.BAD_ANSWER:
         return _mismatch(Cause.TLS if seen.operation == "tls" else Cause.WRONG_SERVICE)
+    if check.dialogue is not None:
+        return _told_wrongly(situation, seen) or _there(situation)
     if seen.status is not None and not http_healthy(seen.status, check.status):
         # It says so of itself: not now (RFC 9110, section 15.6.4).
         return _mismatch(Cause.UNHEALTHY if seen.status == 503 else Cause.HTTP_STATUS)
@@ -225,8 +230,13 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return _mismatch(Cause.UNHEALTHY if seen.failure is Failure.UNHEALTHY else None)
     if check.tls is not None and seen.tls is None and check.protocol is not Protocol.HTTP_OR_HTTPS:
         return _unknown(None)  # what is demanded of a handshake was not measured
-    if use in (PortUse.FREE, PortUse.ELSEWHERE):
-        return _unknown(Cause.CONFLICTING_EVIDENCE)  # something answers, and the target's table knows of nothing
+    return _there(situation)
+
+
+def _there(situation: Situation) -> Judgement:
+    """Something answers as the service should."""
+    if situation.view.use in (PortUse.FREE, PortUse.ELSEWHERE):
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # and the target's table knows of nothing
     return _passes(situation)
 
 
@@ -237,6 +247,31 @@ def _passes(situation: Situation) -> Judgement:
         # Flows that came by the same devices may be lost on the way back just as well.
         return _blocked(Cause.NETWORK, _stopped(situation)) if path.forked else _blocked(None, None)
     return Judgement(verdict=Verdict.PASS)
+
+
+def _told_wrongly(situation: Situation, seen: Observation) -> Judgement | None:
+    """What is amiss with a service that was asked in its own protocol; None if nothing is."""
+    if seen.failure is Failure.UNHEALTHY:
+        return _mismatch(Cause.UNHEALTHY)
+    if seen.failure is None:
+        # What is demanded of TLS is demanded of all that is said.
+        return _mismatch(Cause.TLS) if situation.check.tls is not None and seen.tls is None else None
+    if seen.failure is Failure.TIMEOUT and seen.operation is Operation.SEND:
+        # The connection was made, and the target's kernel never confirmed the data: no service was slow.
+        if situation.ends is not None and situation.ends.overflow:
+            target = Where(address=situation.check.address, side="at")
+            return Judgement(verdict=Verdict.DOWN, cause=Cause.OVERLOAD, where=target)
+        return _blocked(Cause.PAYLOAD, None)
+    return _mismatch(Cause.TLS if seen.operation is Operation.TLS else _SILENT[situation.holder])
+
+
+# A process that took the request and said nothing: what ails it depends on what it is.
+_SILENT: dict[Holder, Cause | None] = {
+    Holder.SPEAKER: Cause.UNHEALTHY,
+    Holder.RELAY: Cause.UNHEALTHY,
+    Holder.ANOTHER: Cause.WRONG_SERVICE,
+    Holder.UNKNOWN: None,
+}
 
 
 def _not_open(situation: Situation, seen: Observation) -> Judgement:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.conditions import Condition
+from probe.model.dialogue import Dialogue
 from probe.model.http import HttpDemand
 from probe.model.protocols import Spoken, spoken
 from probe.model.tls import TlsDemand
@@ -74,7 +75,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     count as healthy; empty means the default of `probe.model.judge`. `http` and `tls` are None where the row says
     nothing. `address` names the variable that says on which address of its host it listens, empty for all. `at` is
     where it is reached if not at its hosts: `host:port`, or `{variable}`; without `roles` it is nobody's of the
-    inventory.
+    inventory. `dialogue` is how it is asked, None for what its protocol has.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     at: tuple[str, ...] = ()
     when: Condition | None = None
+    dialogue: Dialogue | None = None
     unchecked: str = ""
     severity: Severity | None = None
     remedy: str = ""

@@ -66,8 +66,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What one attempt saw, and after how many attempts this was the answer.
 
     `seen_from` is the source's address as the stand-in saw it, `answered_by` the address the stand-in was reached on:
-    beside the ones that were dialled they show translation on the way. `location` is where
-    a redirect led, or would lead. `tls` is there if a handshake told something.
+    beside the ones that were dialled they show translation on the way. `said` is the beginning of what a service
+    answered that was asked in its own protocol, `location` where a redirect led, or would lead. `tls` is there if a
+    handshake told something.
     """
 
     state: State
@@ -81,6 +82,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     status: int | None = None
     text: str = ""
     location: str = ""
+    said: bytes = b""
     tls: TlsFacts | None = None
     attempts: int = 1
 
@@ -94,6 +96,15 @@ class PortUse(StrEnum):
     OUTGOING = "outgoing"
     FREE = "free"
     DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Holder(StrEnum):
+    """What the process that holds a port is to the protocol that is expected there."""
+
+    SPEAKER = "speaker"  # it is known to speak it
+    RELAY = "relay"  # it listens in the place of others: a proxy, a published port
+    ANOTHER = "another"
     UNKNOWN = "unknown"
 
 

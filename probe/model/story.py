@@ -14,7 +14,7 @@ from probe.model.judge import tls_complaints
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
 from probe.model.words import Cause, Expect, Protocol, State, Transport, Verdict
-from probe.text import printable
+from probe.text import excerpt, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +94,11 @@ def _open(situation: Situation, seen: Observation) -> str:
         case _, Failure.TIMEOUT | Failure.CLOSED | Failure.RESET if seen.status is not None:
             parts.append(f"{_answer(situation, seen)}, but the rest of it did not come ({seen.text})")
         case _, Failure.UNHEALTHY:
-            parts.append(f"{_answer(situation, seen)}, and not what a healthy service says: {seen.text}")
+            parts.append(
+                f"{_answer(situation, seen)}, and not what a healthy service says: {situation.told or seen.text}"
+            )
         case _, None:
-            parts.append("the connection was accepted" if way == "connected" else "a datagram came back")
+            parts.append(_well(situation, seen))
         case _, Failure.BAD_ANSWER if seen.operation is Operation.TLS:
             parts.append(f"{way}, but no TLS of the right kind: {seen.text}")
         case _, Failure.BAD_ANSWER:
@@ -106,7 +108,7 @@ def _open(situation: Situation, seen: Observation) -> str:
         case _, Failure.RESET:
             parts.append(f"{way}, then reset by the other side without an answer")
         case _, Failure.TIMEOUT:
-            parts.append(f"{way}, but no answer came")
+            parts.append(f"{way}, but {_silence(seen)}")
         case _:
             parts.append(f"{way}, then failed: {seen.text or seen.failure}")
     if seen.seen_from:
@@ -142,6 +144,20 @@ def _tls(situation: Situation, facts: TlsFacts | None) -> Iterator[str]:
             f"{certificate.subject or '(no subject)'}, issued by {certificate.issuer or '(nobody)'}{names}{until}"
         )
         yield f"{who}: {what}, SHA-256 {certificate.fingerprint}"
+
+
+def _well(situation: Situation, seen: Observation) -> str:
+    if situation.check.dialogue is not None:
+        answer = f': "{excerpt(seen.said)}"' if seen.said else ""
+        words = situation.told or f"it answered as it should{answer}"
+        return f"{words}; {seen.text}" if seen.text else words
+    return "the connection was accepted" if situation.check.transport is Transport.TCP else "a datagram came back"
+
+
+def _silence(seen: Observation) -> str:
+    if seen.operation is Operation.SEND:
+        return "the other side never confirmed the data that was sent"
+    return f"no answer came to its end: {seen.text}" if seen.text else "no answer came"
 
 
 def _target(situation: Situation) -> str:
@@ -263,6 +279,8 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return "something answers, yet the target's agent sees nothing listening there (a port published by NAT, or another machine in its place)"
         case _ if situation.check.transport is Transport.UDP and situation.view.use is PortUse.FREE:
             return "nothing listens there, and no refusal came back: whether the way is free is not known"
+        case _ if situation.check.transport is Transport.UDP and situation.check.dialogue is not None:
+            return f"it was asked in its own protocol and said nothing: it need not serve {situation.check.source}, or the way is shut"
         case _ if situation.check.transport is Transport.UDP:
             return "a service need not answer a stranger's datagram: only a stand-in or its own protocol can tell"
         case _:
@@ -273,9 +291,9 @@ _FAILED: dict[Cause | None, str] = {
     Cause.PORT_TAKEN: "before the installation {by} already listens there{bound}",
     Cause.INTERCEPTED: "something on the way to {target} answers in its place",
     Cause.WRONG_SERVICE: "what answers does not speak the protocol",
+    Cause.UNHEALTHY: "the service is there, and not well",
     Cause.TLS: "what answers does not speak TLS as it should",
     Cause.HTTP_STATUS: "the service answers HTTP {status}",
-    Cause.UNHEALTHY: "the service answers, and says that it is not well",
     Cause.DNS: "the name of {target} has no address on {source}",
     Cause.NO_ROUTE: "{source} has no route to {target}",
     Cause.RETURN_PATH: "it reaches {target}, and the answer does not come back",

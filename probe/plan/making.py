@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.check import Check, Unchecked
 from probe.model.words import Enough, Expect, Hosts, Listen, Need, Policy, Protocol, Transport
+from probe.spec.matrix.named import asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
     flows = sorted((rule.flow for rule in rules), key=_weight)
     first, service = flows[0], offer.service
     groups = [_group(source, target, offer, flow) for flow in flows]
+    dialogue = asked(service, offer.spoken)
     strongest = [group for flow, group in zip(flows, groups, strict=True) if flow.need is first.need]
     role = next((name for name in first.sources if name in source.names and name in source.ordered), source.role)
     return Check(
@@ -40,6 +42,7 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
         ports=offer.ports,
         protocol=offer.protocol,
         application=offer.spoken.application,
+        dialogue=dialogue,
         service=service.name,
         matrix=first.matrix,
         rule=first.rule,
@@ -52,7 +55,7 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
         path=service.path,
         status=service.status,
         http=service.http if offer.protocol.is_http else None,
-        tls=service.tls if offer.protocol.may_be_tls else None,
+        tls=service.tls if offer.protocol.may_be_tls or (dialogue and dialogue.begins_tls) else None,
         cite=first.cite or service.cite,
         alternatives=tuple(dict.fromkeys(strongest)) if all(strongest) else (),
         way_of=tuple(dict.fromkeys(filter(None, groups))),

@@ -91,6 +91,17 @@ def from_icmp(icmp: Icmp, operation: Operation, local: str = "") -> Observation:
     return Observation(state=state, operation=operation, failure=Failure.ICMP, icmp=icmp, local=local)
 
 
+def refused(seen: Observation, address: str) -> Observation:
+    """Port unreachable from the target itself is UDP's RST (RFC 1122, 4.1.3.1): closed, or its own firewall's word."""
+    icmp = seen.icmp
+    unreachable = (3, 3) if icmp is not None and icmp.family == 4 else (1, 4)
+    if icmp is None or (icmp.type, icmp.code) != unreachable or icmp.sender != address:
+        return seen
+    return Observation(
+        state=State.CLOSED, operation=seen.operation, failure=Failure.REFUSED, icmp=icmp, local=seen.local
+    )
+
+
 def silence(operation: Operation, local: str = "", state: State = State.FILTERED) -> Observation:
     """Our own limit ran out without a word from anybody."""
     return Observation(state=state, operation=operation, failure=Failure.TIMEOUT, local=local)

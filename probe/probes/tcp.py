@@ -185,7 +185,7 @@ class _Dial:
 
     def _accepted(self, sock: socket.SocketType) -> None:
         """Nobody to challenge: the handshake is all there is to see."""
-        if _met_itself(sock):
+        if met_itself(sock):
             self._end(_ITSELF)
             return
         local = sock.getsockname()[0]
@@ -203,7 +203,7 @@ class _Dial:
             if not self._buffer.startswith(MAGIC[: len(self._buffer)]):
                 break
         reply = read_answer(self._attempt.aim.key, self._nonce, self._buffer)
-        if reply is None and _met_itself(sock):
+        if reply is None and met_itself(sock):
             self._end(_ITSELF)
         elif reply is None or reply.port != self._attempt.port:
             asked = (self._attempt.address, self._attempt.port)
@@ -260,7 +260,8 @@ class _Dial:
 _ITSELF = Observation(state=State.ERROR, operation=Operation.CONNECT, failure=Failure.SELF_CONNECT)
 
 
-def _met_itself(sock: socket.SocketType) -> bool:
+def met_itself(sock: socket.SocketType) -> bool:
+    """Inside the ephemeral range of this very host a socket can meet itself."""
     try:
         return bool(sock.getsockname()[:2] == sock.getpeername()[:2])
     except OSError:

@@ -19,7 +19,7 @@ from asyncio_dgram.aio import DatagramClient
 
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
-from probe.probes.classify import from_errno, from_error, read_icmp, silence, watch_errors
+from probe.probes.classify import from_errno, from_error, read_icmp, refused, silence, watch_errors
 from probe.probes.met import met
 from probe.text import excerpt
 from probe.wire.challenge import NONCE_SIZE, make_ask, read_answer
@@ -91,21 +91,10 @@ async def _exchange(stream: DatagramClient, sock: socket.socket, attempt: Attemp
             if stranger.proof is Proof.KEYED:
                 return stranger
     except OSError as error:
-        return _refused(from_error(error, operation, read_icmp(sock), local), attempt)
+        return refused(from_error(error, operation, read_icmp(sock), local), attempt.address)
     except asyncio_dgram.TransportClosed:
         return Observation(state=State.ERROR, operation=operation, failure=Failure.OTHER, local=local)
     icmp = read_icmp(sock)
     if icmp is not None:
-        return _refused(from_error(OSError(), operation, icmp, local), attempt)
+        return refused(from_error(OSError(), operation, icmp, local), attempt.address)
     return stranger or silence(Operation.RECEIVE, local, State.FILTERED if key else State.OPEN_FILTERED)
-
-
-def _refused(seen: Observation, attempt: Attempt) -> Observation:
-    """Port unreachable from the target itself is UDP's RST (RFC 1122, 4.1.3.1): closed, or its own firewall's word."""
-    icmp = seen.icmp
-    unreachable = (3, 3) if icmp is not None and icmp.family == 4 else (1, 4)
-    if icmp is None or (icmp.type, icmp.code) != unreachable or icmp.sender != attempt.address:
-        return seen
-    return Observation(
-        state=State.CLOSED, operation=seen.operation, failure=Failure.REFUSED, icmp=icmp, local=seen.local
-    )

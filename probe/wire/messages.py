@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from probe.model.dialogue import Dialogue
 from probe.model.ends import Stuck
 from probe.model.http import HttpTerms
 from probe.model.listening import Listening
@@ -92,8 +93,8 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A range of ports at one address, as one source is to try it.
 
     `key` is the key of this pair for stand-ins, empty where the real service is asked. `target` numbers the target
-    host: limits are held for each. `http` and `tls` are for the service itself, `fingerprint` is a stand-in's. `bulk`:
-    so many bytes go with the challenge, and as many are wanted back.
+    host: limits are held for each. `http`, `tls` and `dialogue` are for the service itself, `fingerprint` is a
+    stand-in's. `bulk`: so many bytes go with the challenge, and as many are wanted back.
     """
 
     task: int
@@ -107,6 +108,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tls: TlsTerms = TlsTerms()
     fingerprint: str = ""
     bulk: int = 0
+    dialogue: Dialogue | None = None
 
 
 class Walk(Message, frozen=True, kw_only=True, tag="walk", omit_defaults=True):

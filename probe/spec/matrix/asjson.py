@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from probe.spec.matrix.plainly import plainly
 from probe.spec.matrix.portspan import span_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _service(row: Service, matrix: Matrix) -> dict[str, Any]:
         "status": list(row.status),
         "http": _http(row.http) if row.http else None,
         "tls": _tls(row.tls) if row.tls else None,
+        "dialogue": plainly(row.dialogue) if row.dialogue else None,
         "listen": row.listen.value,
         "count": row.count,
         "bind": "local" if row.local else None,

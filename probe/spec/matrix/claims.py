@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.matrix import EVERY_HOST
 from probe.model.ports import PortSet
+from probe.spec.matrix.plainly import in_one_line
 from probe.spec.matrix.portspan import Span, endpoints, span_of
 from probe.spec.matrix.tellings import (
     flow_marks,
@@ -100,6 +101,7 @@ def _of_service(service: Service, role: str, matrix: Matrix, *, texts: bool) -> 
         f"status {', '.join(map(str, sorted(service.status)))}" if service.status else "",
         http_told(service.http),
         tls_told(service.tls),
+        f"dialogue {in_one_line(service.dialogue)}" if service.dialogue else "",
         f"at {', '.join(endpoints(service, matrix))}" if service.at and not service.roles else "",
         *_worth(service, texts=texts),
     )

@@ -15,6 +15,7 @@ from probe.model.words import (
     VariableType,
 )
 from probe.spec.matrix.asked import HTTP, TLS
+from probe.spec.matrix.dialogue import Steps
 from probe.spec.matrix.kinds import NAME, VARIABLE, OneOrMany, Text, Whole, Word, name
 from probe.spec.matrix.rows import Key, OffOr, Row, Rows, Table
 from probe.spec.matrix.terms import PORT_FORMS, Count, Default, Ports, Spoken, Variable
@@ -109,6 +110,7 @@ SERVICE = Row(
             "party outside the inventory",
         ),
         "when": Key(When(), "the condition under which the service is there"),
+        "dialogue": Key(Steps(), "how it is asked, step by step, over tcp or udp; for a protocol that has no name"),
         "unchecked": UNCHECKED,
         "severity": SEVERITY,
         "remedy": REMEDY,
@@ -196,8 +198,8 @@ FLOW = Row(
 _ANEW = "switch it off here, and write the row anew under another name"
 FLOW_CHANGES = ("hosts", "scope", "enough", "when", "during", "need", "unchecked", "severity", "remedy", "help")
 SERVICE_CHANGES = (
-    "port", "protocol", "path", "status", "http", "tls", "listen", "at", "when", "unchecked", "severity", "remedy",
-    "help",
+    "port", "protocol", "path", "status", "http", "tls", "dialogue", "listen", "at", "when", "unchecked", "severity",
+    "remedy", "help",
 )  # fmt: skip
 OVERRIDES = Row(
     "the overrides",

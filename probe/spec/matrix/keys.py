@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probe.model.dialogue import Send
 from probe.model.ports import PortError
 from probe.model.protocols import has_ports
 from probe.model.variables import split_endpoint
-from probe.model.words import Enough, Expect, Listen
+from probe.model.words import Enough, Expect, Listen, Protocol
 from probe.spec.matrix.asked import check_asked
+from probe.spec.matrix.named import asked
 from probe.spec.matrix.names import BRACED
 from probe.spec.matrix.problems import quoted
 
@@ -48,17 +50,43 @@ def _with_protocol(document: Document, service: Service, path: _Path) -> None:
         ("path", service.path != "/" and "unix" not in service.protocols, "http and https", service.is_http),
         ("status", service.status, "http and https", service.is_http),
         ("http", service.http, "http and https", service.is_http),
-        ("tls", service.tls, "https and tls", service.may_be_tls),
+        ("tls", service.tls, "https and tls", service.may_be_tls or _begins_tls(service)),
     ):
         if said and not fits:
             message = f"'{key}' is for {words}, not for {shown}"
             document.problems.add(_place(document, path, key), message, "set the protocol, or remove it")
+    if service.dialogue is not None:
+        _with_dialogue(document, service, path)
     transports = [way.protocol.transport for way in service.spoken if way.protocol is not None]
     if len(transports) > len(set(transports)):
         hint = "keep the one to ask with, or write a service for each"
         if {"http", "https"} <= set(service.protocols):
             hint = "where it may be either, write http-or-https"
         document.problems.add(_place(document, path, "protocol"), f"two of {shown} have one transport", hint)
+
+
+def _with_dialogue(document: Document, service: Service, path: _Path) -> None:
+    """What a dialogue may not say over the transport that it is held over."""
+    place, dialogue = _place(document, path, "dialogue"), service.dialogue
+    ways = [way.protocol for way in service.spoken]
+    if dialogue is None or ways not in ([Protocol.TCP], [Protocol.UDP]):
+        message = f"a dialogue is held over TCP or UDP, not over {', '.join(service.protocols)}"
+        document.problems.add(place, message, "write protocol: tcp or udp, and a service for each")
+        return
+    first, udp = dialogue.steps[0], ways == [Protocol.UDP]
+    if udp and not isinstance(first, Send):
+        document.problems.add(place, "over UDP nobody answers who was not asked", "begin with {send: …}")
+    if udp and dialogue.begins_tls:
+        document.problems.add(place, "TLS is spoken over TCP", "remove the step")
+    for key, said in (("from-port", dialogue.source_port), ("any-port", dialogue.any_port)):
+        if said and not udp:
+            document.problems.add(place, f"{key!r} is for dialogues over UDP", "remove it")
+
+
+def _begins_tls(service: Service) -> bool:
+    """Whether a step of what it is asked begins TLS."""
+    dialogues = [asked(service, way) for way in service.spoken]
+    return any(dialogue.begins_tls for dialogue in dialogues if dialogue is not None)
 
 
 def _with_ports(document: Document, service: Service, path: _Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from probe.spec.matrix.dialogue import dialogue_schema
 from probe.spec.matrix.grammar import MATRIX, VERSION
 from probe.spec.matrix.when import condition_schema
 
@@ -18,5 +19,5 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"portcheck matrix, version {VERSION}",
         **MATRIX.schema(),
-        "$defs": {"condition": condition_schema()},
+        "$defs": {"condition": condition_schema(), "dialogue": dialogue_schema()},
     }

@@ -155,7 +155,7 @@ class _Builder:
         if event.style is None and not event.value and owner is not None:
             place = owner.place
         scalar = Scalar(event.value, event.style is None, place)
-        if unprintable := next((char for char in scalar.text if not (char.isprintable() or char in "\n\t")), None):
+        if unprintable := next((char for char in scalar.text if not (char.isprintable() or char in "\r\n\t")), None):
             self.problems.add(
                 place, f"the character U+{ord(unprintable):04X} cannot be shown and does not belong in a matrix"
             )

@@ -45,6 +45,7 @@ def test_keys_and_forms() -> None:
         "status": [],
         "http": None,
         "tls": None,
+        "dialogue": None,
         "listen": "all",
         "count": "",
         "bind": None,

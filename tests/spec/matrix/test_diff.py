@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from probe.model.conditions import Condition
+from probe.model.dialogue import Dialogue, Known, Send
 from probe.model.http import HttpDemand
 from probe.model.matrix import Flow, Scope, Service
 from probe.model.tls import TlsDemand
@@ -244,6 +245,7 @@ SERVICE: dict[str, object] = {
     "status": (599,),
     "http": HttpDemand(host="z.example"),
     "tls": TlsDemand(minimum="1.3"),
+    "dialogue": Dialogue(steps=(Send((Known(b"hi"),)),)),
     "listen": Listen.ONCE,
     "count": "7",
     "local": True,

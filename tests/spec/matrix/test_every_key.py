@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
+from probe.model import dialogue
 from probe.model.conditions import Condition
 from probe.model.http import HttpDemand, Method
+from probe.model.dialogue import Dialogue, Id, Known, Pattern, Secure, Send
 from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
 from probe.model.secret import SecretSource
 from probe.model.tls import TlsDemand
@@ -26,6 +28,8 @@ from probe.model.words import (
 )
 from probe.spec import matrix
 from probe.spec.matrix.grammar import MATRIX
+from probe.spec.matrix.named import read
+from probe.spec.matrix.plainly import plainly
 from probe.spec.matrix.rows import OffOr, Row, Rows, Table, TrueOr
 
 if TYPE_CHECKING:
@@ -94,6 +98,18 @@ services:
   admin: {role: web, port: 8081, bind: local, listen: none}
   ping: {role: web, protocol: icmp/8}
   anything: {role: db, port: unstated}
+  greeter:
+    role: db
+    port: 7
+    dialogue:
+      - {expect: [{text: 'OK ', regex: '.* up', length: 4}, {hex: 4?, whole: true}], unhealthy: NO, most: 9, within: 2}
+      - {starttls: {send: 'TLS <me:2>\r\n', expect: <me>, declined: N, within: 3}}
+      - {tls: true, within: 0.5}
+  shouter:
+    role: db
+    port: 8
+    protocol: udp
+    dialogue: [{send: {hex: 01*2 <me:2>}, from-port: 68}, {expect: {hex: <me>}, any-port: true}]
 flows:
   - id: to-api
     from: [agent, any]
@@ -222,6 +238,44 @@ SERVICES = (
     Service(name="admin", roles=("web",), port="8081", local=True, listen=Listen.NONE, matrix="shop"),
     Service(name="ping", roles=("web",), protocols=("icmp/8",), severity=Severity.LOW, matrix="shop"),
     Service(name="anything", roles=("db",), port="unstated", matrix="shop"),
+    Service(
+        name="greeter",
+        roles=("db",),
+        port="7",
+        dialogue=Dialogue(
+            steps=(
+                dialogue.Expect(
+                    patterns=(
+                        Pattern(start=(Known(b"OK "),), expression=(Known(b".* up"),), least=4),
+                        Pattern(start=(Known(b"@", b"\xf0"),), whole=True),
+                    ),
+                    unhealthy=(Pattern(start=(Known(b"NO"),)),),
+                    most=9,
+                    within=2.0,
+                ),
+                Secure(
+                    ask=(Known(b"TLS "), Id("me", 2, True), Known(b"\r\n")),
+                    yes=(Pattern(start=(Id("me", 2, True),)),),
+                    no=(Pattern(start=(Known(b"N"),)),),
+                    within=3.0,
+                ),
+                Secure(within=0.5),
+            )
+        ),
+        matrix="shop",
+    ),
+    Service(
+        name="shouter",
+        roles=("db",),
+        port="8",
+        protocols=("udp",),
+        dialogue=Dialogue(
+            steps=(Send((Known(b"\1\1"), Id("me", 2))), dialogue.Expect(patterns=(Pattern(start=(Id("me", 2),)),))),
+            source_port=68,
+            any_port=True,
+        ),
+        matrix="shop",
+    ),
 )
 FLOWS = (
     Flow(
@@ -275,6 +329,12 @@ def test_what_it_becomes() -> None:
         policy={Zone.INSIDE: Policy.IGNORE, Zone.OUTSIDE: Policy.ADVISE},
         profiles={"small": Profile(name="small", requires=("web",), help="the least")},
     )
+
+
+def test_a_dialogue_in_plain_words_is_the_same() -> None:
+    for service in matrix.load_text(EVERYTHING).services.values():
+        if service.dialogue is not None:
+            assert read(plainly(service.dialogue)) == service.dialogue
 
 
 def test_what_is_overridden() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from probe.model.conditions import Condition
 from probe.model.http import HttpDemand, Method
+from probe.model.dialogue import Dialogue, Expect, Known, Pattern, Send
 from probe.model.matrix import Scope
 from probe.model.tls import TlsDemand
 from probe.model.words import During, Enough, Hosts, Listen, Need, Severity
@@ -78,7 +79,14 @@ def fields_of(row: Any) -> dict[str, Any]:
 
 def test_the_keys_that_can_be_changed_are_here() -> None:
     assert OF_A_FLOW.keys() == set(FLOW_CHANGES)
-    assert OF_A_SERVICE.keys() == set(SERVICE_CHANGES)
+    # What a dialogue may be depends on the protocol: see below.
+    assert OF_A_SERVICE.keys() | {"dialogue"} == set(SERVICE_CHANGES)
+
+
+def test_a_dialogue(tmp_path: Path) -> None:
+    changes = "  services:\n    pages: {protocol: tcp, dialogue: [{send: hi}, {expect: ho}]}\n"
+    found = overridden(tmp_path, changes).services["pages"].dialogue
+    assert found == Dialogue(steps=(Send((Known(b"hi"),)), Expect(patterns=(Pattern(start=(Known(b"ho"),)),))))
 
 
 @pytest.mark.parametrize("key", OF_A_FLOW)

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from probe import resources
 from probe.spec import matrix
 from probe.spec.diagnostics import SpecError
+from probe.spec.matrix.dialogue import STEP, dialogue_schema
 from probe.spec.matrix.grammar import MATRIX
 from probe.spec.matrix.rows import OffOr, Row, Rows, Table, TrueOr
 from probe.spec.matrix.schema import schema
@@ -138,6 +139,15 @@ def test_every_key_of_a_condition_is_read(key: str) -> None:
         assert (f"unknown condition {word!r}" in str(caught.value)) == unknown
 
 
+@pytest.mark.parametrize("key", STEP.keys)
+def test_every_key_of_a_step_is_read(key: str) -> None:
+    assert key in dialogue_schema()["items"]["anyOf"][1]["properties"]
+    for word, unknown in ((key, False), (f"zz{key}", True)):
+        with pytest.raises(SpecError) as caught:
+            matrix.load_text(f"portcheck: 1\nname: x\nservices: {{a: {{dialogue: [{{{word}: }}]}}}}\n")
+        assert (f"unknown key {word!r}" in str(caught.value)) == unknown
+
+
 VARIABLES = """\
 portcheck: 1
 name: x
@@ -168,6 +178,18 @@ EDGES = {
     "count": ["0", "4", "-1", "'4'", "'{p}'", "' {p} '", "'{p} '", "1.5", "true", "[1]"],
     "address": ["'{p}'", "'{ p }'", "p", "'{p}{q}'", "'{1}'", "1"],
     "at": ["'a:1'", "a", "''", "[]", "['a:1', 'a:1']", "443", "null", "'a b:1'"],
+    "dialogue": [
+        *("[{expect: a}]", "[{send: a}]", "[]", "[tls]", "[starttls]", "[{tls: true}]", "tls", "{expect: a}", "[{}]"),
+        *("[{expect: [a, b], unhealthy: c}]", "[{expect: {hex: 61}}]", "[{expect: {hex: '??'}}]", "[{expect: 1}]"),
+        *("[{expect: {regex: a, length: 3, text: b}}]", "[{expect: {hex: 61, text: b}}]", "[{expect: {whole: true}}]"),
+        *("[{expect: a, within: 0.5, most: 1}]", "[{expect: a, within: 0}]", "[{expect: a, most: 65537}]"),
+        *("[{send: {text: a}}, {expect: a}]", "[{send: {hex: 0x61}}, {expect: a}]", "[{send: , expect: a}]"),
+        *(
+            "[{starttls: {send: a, expect: b, declined: [c, d]}}]",
+            "[{starttls: {send: a}}]",
+            "[{tls: {}}]",
+        ),
+    ],
     "path": ["/", "/a", "a", "'/a b'", "'/é'", "''"],
     "http": [
         *("{}", "null", "1", "{method: GET}", "{method: POST}", "{method: }", "{headers: {}}", "{headers: {A: b}}"),
@@ -196,7 +218,8 @@ EDGES = {
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in EDGES.items() for value in values])
 def test_the_schema_lets_nothing_be_marked_that_loads(key: str, value: str) -> None:
     """An editor must not mark what is right. What is wrong it may not always see."""
-    rest = "".join(f", {word}: {text}" for word, text in ROW.items() if word != key)
+    row = ROW | ({"protocol": "tcp"} if key == "dialogue" else {})
+    rest = "".join(f", {word}: {text}" for word, text in row.items() if word != key)
     text = f"{VARIABLES}services: {{s: {{{key}: {value}{rest}}}}}\nflows: [{{from: web, to: s}}]\n"
     try:
         matrix.load_text(text)

@@ -1,0 +1,55 @@
+"""Protocols by name, one file each. What runs on a node knows none of them: it is told what to send and to expect."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from probe.model.observation import Holder
+from probe.protocols.dns import DNS
+from probe.protocols.ntp import NTP
+from probe.protocols.postgresql import POSTGRESQL
+from probe.protocols.redis import REDIS
+from probe.protocols.ssh import SSH
+
+if TYPE_CHECKING:
+    from probe.model.words import Transport
+    from probe.protocols.named import Named
+
+log = logging.getLogger("portcheck")
+
+NAMED: dict[str, Named] = {
+    "dns": DNS,
+    "ntp": NTP,
+    "postgresql": POSTGRESQL,
+    "redis": REDIS,
+    "ssh": SSH,
+}
+# They listen in the place of others.
+_RELAYS = frozenset({
+    "docker-proxy", "rootlessport", "haproxy", "nginx", "envoy", "traefik", "stunnel", "stunnel4", "socat",
+    "systemd-socket-", "kube-proxy", "pasta", "slirp4netns",
+})  # fmt: skip
+
+
+def told(word: str, transport: Transport, said: bytes) -> str:
+    """An answer in words; empty where nobody knows better than its bytes do."""
+    known = NAMED.get(word)
+    if known is None or known.tell is None or not said:
+        return ""
+    try:
+        return known.tell(said, transport)
+    except Exception as error:  # noqa: BLE001  (whatever a dissector makes of a stranger's bytes, it is no reason to fail)
+        log.debug("an answer in %s could not be told: %r", word, error)
+        return ""
+
+
+def holder(word: str, by: str) -> Holder:
+    """What the processes that hold a port (`redis-server (pid 812)`, several with commas) are to this protocol."""
+    known = NAMED.get(word)
+    names = {name.partition(" (pid ")[0] for name in by.split(", ") if " (pid " in name}
+    if known is None or not known.programs or not names:
+        return Holder.UNKNOWN
+    if names & set(known.programs.split()):
+        return Holder.SPEAKER
+    return Holder.RELAY if names & _RELAYS else Holder.ANOTHER

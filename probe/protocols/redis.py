@@ -1,0 +1,34 @@
+"""Redis (https://redis.io/docs/latest/develop/reference/protocol-spec/), and what speaks its protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.protocols.named import Named
+
+if TYPE_CHECKING:
+    from probe.model.words import Transport
+
+
+def _tell(said: bytes, _: Transport) -> str:
+    line = said.partition(b"\r\n")[0].decode("latin-1")
+    if line == "+PONG":
+        return "Redis says PONG"
+    return "Redis wants a password" if line.startswith("-NOAUTH") else f"Redis says {line[1:]!r}"
+
+
+REDIS = Named(
+    tcp=[
+        {"send": r"PING\r\n"},
+        {
+            "expect": [r"+PONG\r\n", "-NOAUTH ", "-DENIED ", "-NOPERM "],
+            "unhealthy": ["-LOADING ", "-MASTERDOWN ", "-MISCONF ", "-BUSY "],
+        },
+    ],
+    sends="`PING`",
+    healthy="`+PONG`, or that a password is wanted (`-NOAUTH`, `-DENIED`, `-NOPERM`)",
+    proves="a Redis server is there and reads commands; `LOADING`, `MASTERDOWN`, `MISCONF` and `BUSY` are unhealthy",
+    logs="nothing",
+    programs="redis-server redis-sentinel valkey-server keydb-server dragonfly",
+    tell=_tell,
+)

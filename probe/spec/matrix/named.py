@@ -1,0 +1,56 @@
+"""How a service is asked: by the dialogue of its row in the matrix, or by that of its protocol."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from probe.model.words import Transport
+from probe.protocols import NAMED
+from probe.spec.matrix.dialogue import Steps
+from probe.spec.matrix.problems import Place, Problems
+from probe.spec.matrix.tree import Mapping, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from probe.model.dialogue import Dialogue
+    from probe.model.matrix import Service
+    from probe.model.protocols import Spoken
+    from probe.spec.matrix.tree import Node
+
+_NOWHERE = Place(0, 0)
+
+
+def asked(service: Service, way: Spoken) -> Dialogue | None:
+    """None where the protocol alone says how: tcp, udp, http, https, and names without a dialogue on this transport."""
+    if service.dialogue is not None or way.protocol is None:
+        return service.dialogue
+    return named(way.application, way.protocol.transport)
+
+
+@functools.cache
+def named(word: str, transport: Transport) -> Dialogue | None:
+    """That of a protocol with a name."""
+    known = NAMED.get(word)
+    steps = (known.tcp if transport is Transport.TCP else known.udp) if known is not None else []
+    return read(steps) if steps else None
+
+
+def read(steps: list[dict[str, Any]]) -> Dialogue:
+    """Steps as plain values, in the words of the matrix language. Raises ValueError for what a matrix may not say."""
+    problems = Problems("dialogue")
+    found: Dialogue | None = Steps().read(_node(steps), problems)
+    if found is None or problems.found:
+        raise ValueError("; ".join(problem.message for problem in problems.found))
+    return found
+
+
+def _node(value: Any) -> Node:
+    match value:
+        case dict():
+            return Mapping({key: (_node(key), _node(inner)) for key, inner in value.items()}, _NOWHERE)  # type: ignore[misc]
+        case list():
+            return Sequence(tuple(map(_node, value)), _NOWHERE)
+        case str():
+            return Scalar(value, plain=False, place=_NOWHERE)
+        case _:
+            return Scalar(str(value).lower(), plain=True, place=_NOWHERE)
