@@ -12,6 +12,7 @@ _TCP, _UDP = Transport.TCP, Transport.UDP
 APPLICATIONS: dict[str, tuple[Transport, ...]] = {
     "amqp": (_TCP,),
     "cassandra": (_TCP,),
+    "ceph-mon": (_TCP,),
     "chrony": (_UDP,),
     "dhcp": (_UDP,),
     "dns": (_TCP, _UDP),
@@ -29,11 +30,14 @@ APPLICATIONS: dict[str, tuple[Transport, ...]] = {
     "netbios": (_UDP,),
     "nfs": (_TCP,),
     "nsq": (_TCP,),
+    "nsqd": (_TCP,),
+    "nsqlookupd": (_TCP,),
     "ntp": (_UDP,),
     "postgresql": (_TCP,),
     "radius": (_UDP,),
     "rdp": (_TCP,),
     "redis": (_TCP,),
+    "rpcbind": (_TCP, _UDP),
     "smb": (_TCP,),
     "smtp": (_TCP,),
     "snmp": (_UDP,),
@@ -52,8 +56,8 @@ _PROBED = frozenset(Protocol)
 # IP protocols by their numbers: https://www.iana.org/assignments/protocol-numbers.
 _IP = {"igmp": 2, "ipip": 4, "gre": 47, "esp": 50, "ah": 51, "ospf": 89, "vrrp": 112, "sctp": 132}
 _NUMBERED = re.compile(r"(?:ip/(?P<ip>\d{1,3})|icmp/(?P<icmp>\d{1,3}))\Z")
-_WITH_TRANSPORT = re.compile(r"([a-z][a-z0-9]*)/(tcp|udp)\Z")
-PATTERN = r"[a-z][a-z0-9]{1,15}(?:/[a-z0-9]{1,3})?"
+_WITH_TRANSPORT = re.compile(r"([a-z][a-z0-9-]*)/(tcp|udp)\Z")
+PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,3})?"
 """What the word of a protocol looks like."""
 NAMED = (*Protocol, *APPLICATIONS, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""

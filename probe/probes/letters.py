@@ -93,7 +93,7 @@ class _Letters:
                     if is_other:
                         return self._open(said, Failure.UNHEALTHY, excerpt(said))
         except Ended as error:
-            return self._open(said, error.failure, error.text)
+            return Observation(state=State.ERROR, operation=error.operation, failure=error.failure, text=error.text)
         except _Silent as error:
             if error.met is not None:
                 return self._open(error.met, Failure.BAD_ANSWER, excerpt(error.met))

@@ -154,7 +154,8 @@ class _Talk:
         self._line = line
         self._ids = ids
         self._end = end
-        self._said = b""
+        self._said = b""  # all answers
+        self._last = b""
         self._asked = False
 
     async def hold(self, dialogue: Dialogue, local: str) -> Observation:
@@ -163,7 +164,8 @@ class _Talk:
                 await self._take(step)
         except Ended as error:
             return Observation(
-                state=State.OPEN,
+                # What cannot be asked is our own fault.
+                state=State.ERROR if error.failure is Failure.OTHER else State.OPEN,
                 operation=error.operation,
                 failure=error.failure,
                 proof=Proof.ANSWERED if self._said else Proof.ACCEPTED,
@@ -187,7 +189,7 @@ class _Talk:
                 await self._send(filled(step.parts, self._ids))
             case Expect():
                 if await self._hear(step.patterns, step.unhealthy, step.most, step.within):
-                    raise Ended(Failure.UNHEALTHY, Operation.RECEIVE, excerpt(self._said))
+                    raise Ended(Failure.UNHEALTHY, Operation.RECEIVE, excerpt(self._last))
             case Secure():
                 await self._secure(step)
 
@@ -220,13 +222,13 @@ class _Talk:
     async def _hear(self, patterns: tuple[Pattern, ...], others: tuple[Pattern, ...], most: int, within: float) -> bool:
         """Whether the answer was one of the `others`. Raises Ended for what is neither."""
         data, state = b"", Fit.BEGUN
-        self._said = b""
+        before = self._said
         try:
             async with asyncio.timeout(self._patience(within)):
                 while True:
                     piece = await self._piece(most - len(data), data)
                     data += piece
-                    self._said = data
+                    self._said, self._last = before + data, data
                     state, is_other = self._compare(patterns, others, data)
                     if state is Fit.YES:
                         return is_other

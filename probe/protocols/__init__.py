@@ -6,11 +6,28 @@ import logging
 from typing import TYPE_CHECKING
 
 from probe.model.observation import Holder
-from probe.protocols.dns import DNS
-from probe.protocols.ntp import NTP
-from probe.protocols.postgresql import POSTGRESQL
-from probe.protocols.redis import REDIS
-from probe.protocols.ssh import SSH
+from probe.protocols import (
+    amqp,
+    ceph_mon,
+    chrony,
+    dhcp,
+    dns,
+    iscsi,
+    kafka,
+    ldap,
+    mongodb,
+    mysql,
+    nsq,
+    ntp,
+    postgresql,
+    redis,
+    rpc,
+    smtp,
+    snmp,
+    ssh,
+    tftp,
+    zookeeper,
+)
 
 if TYPE_CHECKING:
     from probe.model.words import Transport
@@ -19,11 +36,29 @@ if TYPE_CHECKING:
 log = logging.getLogger("portcheck")
 
 NAMED: dict[str, Named] = {
-    "dns": DNS,
-    "ntp": NTP,
-    "postgresql": POSTGRESQL,
-    "redis": REDIS,
-    "ssh": SSH,
+    "amqp": amqp.AMQP,
+    "ceph-mon": ceph_mon.CEPH_MON,
+    "chrony": chrony.CHRONY,
+    "dhcp": dhcp.DHCP,
+    "dns": dns.DNS,
+    "iscsi": iscsi.ISCSI,
+    "kafka": kafka.KAFKA,
+    "ldap": ldap.LDAP,
+    "ldaps": ldap.LDAPS,
+    "mongodb": mongodb.MONGODB,
+    "mysql": mysql.MYSQL,
+    "nfs": rpc.NFS,
+    "nsqd": nsq.NSQD,
+    "nsqlookupd": nsq.NSQLOOKUPD,
+    "ntp": ntp.NTP,
+    "postgresql": postgresql.POSTGRESQL,
+    "redis": redis.REDIS,
+    "rpcbind": rpc.RPCBIND,
+    "smtp": smtp.SMTP,
+    "snmp": snmp.SNMP,
+    "ssh": ssh.SSH,
+    "tftp": tftp.TFTP,
+    "zookeeper": zookeeper.ZOOKEEPER,
 }
 # They listen in the place of others.
 _RELAYS = frozenset({

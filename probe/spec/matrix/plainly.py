@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from probe.model.dialogue import MOST, OWN_ADDRESS, Expect, Id, Send
+from probe.model.dialogue import MOST, OWN_ADDRESS, Expect, Id, Known, Send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,23 +59,22 @@ def _pattern(one: Pattern) -> str | dict[str, Any]:
 
 
 def _said(parts: Parts) -> str | dict[str, Any]:
-    """As text if it is one, else as digits."""
-    try:
+    """As text where it is one, else as digits."""
+    is_text = all(part.digits if isinstance(part, Id) else _readable(part) for part in parts)
+    if is_text or any(isinstance(part, Id) and part.digits for part in parts):
         return "".join(map(_text, parts))
-    except ValueError:
-        return {"hex": " ".join(map(_digits, parts))}
+    return {"hex": " ".join(map(_digits, parts))}
+
+
+def _readable(part: Known) -> bool:
+    return not part.mask and all(32 <= byte < 127 or chr(byte) in _ESCAPED for byte in part.value)
 
 
 def _text(part: Part) -> str:
-    """Raises ValueError for what has no text: bytes in an id, or out of ASCII, or that do not all count."""
     if isinstance(part, Id):
-        if not part.digits:
-            raise ValueError("an id of bytes")
         return f"<{part.name}:{part.size}>"
-    text = part.value.decode("ascii")
-    if part.mask or not all(char.isprintable() or char in _ESCAPED for char in text):
-        raise ValueError("bytes")
-    return "".join(_ESCAPED.get(char, char) for char in text)
+    readable = (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in part.value)
+    return "".join(_ESCAPED.get(chr(byte), text) for byte, text in zip(part.value, readable, strict=True))
 
 
 def _digits(part: Part) -> str:

@@ -103,7 +103,7 @@ services:
     port: 7
     dialogue:
       - {expect: [{text: 'OK ', regex: '.* up', length: 4}, {hex: 4?, whole: true}], unhealthy: NO, most: 9, within: 2}
-      - {starttls: {send: 'TLS <me:2>\r\n', expect: <me>, declined: N, within: 3}}
+      - {starttls: {send: 'TLS <me:2>\\r\\n', expect: <me>, declined: N, within: 3}}
       - {tls: true, within: 0.5}
   shouter:
     role: db

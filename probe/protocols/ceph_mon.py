@@ -1,0 +1,15 @@
+"""Ceph's messenger (https://docs.ceph.com/en/latest/dev/msgr2/): both versions begin with the server's banner."""
+
+from __future__ import annotations
+
+from probe.protocols.named import Named
+
+CEPH_MON = Named(
+    tcp=[{"expect": [r"ceph v2\n", "ceph v0"]}],
+    sends="nothing: the server speaks first",
+    healthy="a banner, `ceph v2` (port 3300) or `ceph v027` (port 6789)",
+    proves="a Ceph daemon is there; monitors, managers and OSDs greet alike",
+    logs="nothing at the default level",
+    programs="ceph-mon ceph-osd ceph-mgr ceph-mds",
+    tell=lambda said, _: f"Ceph banner, {said[:8].decode('latin-1').strip()!r}",
+)
