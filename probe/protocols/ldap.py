@@ -17,7 +17,7 @@ _STEPS: Steps = [
         "expect": [{"hex": f"30 {size} 0203 02 <id> 6{kind}"} for size in _SIZES for kind in "45"],
         # busy, unavailable
         "unhealthy": [
-            {"hex": f"30 {size} 0203 02 <id> 65 ?? 0a 01 {code}"} for size in _SIZES[:3] for code in (33, 34)
+            {"hex": f"30 {size} 0203 02 <id> 65 ?? 0a 01 {code}"} for size in _SIZES for code in _BUSY
         ],
     },
     {"send": {"hex": "30 07 0203 02 <id> 4200"}},

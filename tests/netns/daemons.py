@@ -1,0 +1,221 @@
+"""Real servers of Debian's, inside a host of the lab: each with a small configuration of its own, on its usual port.
+
+What they write stands in a log beside their files. They end with the lab.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .lab import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .lab import Lab
+
+READY_SECONDS = 60
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+@dataclass
+class Daemons:
+    """`start` by name; `log` is what it has written by now."""
+
+    lab: Lab
+    host: str
+    folder: Path
+    started: list[str] = field(default_factory=list)
+
+    def start(self, *names: str) -> None:
+        """All of them at once; they listen when this returns."""
+        for name in names:
+            place = self.folder / name
+            place.mkdir(parents=True)
+            self.folder.chmod(0o755)
+            SERVERS[name](self, place)
+        for name in names:
+            wanted = PORTS[name]
+            eventually(
+                lambda wanted=wanted: set(wanted) <= self.lab.listening(self.host),
+                READY_SECONDS,
+                lambda name=name: f"{name} to listen\n{self.log(name)[-3000:]}",
+            )
+            self.started.append(name)
+
+    def log(self, name: str) -> str:
+        return (self.folder / name / "log").read_text(encoding="utf-8", errors="replace")
+
+    def run(self, place: Path, *words: str | Path, user: str = "", **environment: str) -> None:
+        """A process whose output is the log."""
+        become = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()
+        with (place / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [*self.lab.prefix(self.host), *become, *map(str, words)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=place,
+                env={**os.environ, "HOME": str(place), **environment}, start_new_session=True,
+            )  # fmt: skip
+        self.lab._processes.append(process)  # type: ignore[arg-type]
+
+    @property
+    def network(self) -> str:
+        return self.lab.address(self.host).rpartition(".")[0]
+
+
+def write(place: Path, name: str, text: str) -> Path:
+    file = place / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def once(*words: str | Path) -> None:
+    """A command that prepares a server."""
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{words[0]}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+
+
+def sshd(daemons: Daemons, place: Path) -> None:
+    Path("/run/sshd").mkdir(exist_ok=True)
+    once("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / "key")
+    daemons.run(place, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-h", place / "key", "-p", "22")
+
+
+def dnsmasq(daemons: Daemons, place: Path) -> None:
+    root = place / "tftp"
+    root.mkdir()
+    daemons.run(
+        place, "/usr/sbin/dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-",
+        "--pid-file=", "--enable-tftp", f"--tftp-root={root}", "--user=root",
+    )  # fmt: skip
+
+
+def chronyd(daemons: Daemons, place: Path) -> None:
+    # `-x`: the clock of the machine stays as it is.
+    config = write(place, "conf", f"allow\nlocal stratum 3\nbindcmdaddress 0.0.0.0\ncmdallow\npidfile {place}/pid\n")
+    daemons.run(place, "/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", config)
+
+
+def dhcpd(daemons: Daemons, place: Path) -> None:
+    network = daemons.network
+    config = write(
+        place, "conf", f"authoritative; subnet {network}.0 netmask 255.255.255.0 {{ range {network}.100 {network}.110; }}\n"
+        f"subnet 10.77.1.0 netmask 255.255.255.0 {{ option routers 10.77.1.1; }}\n",
+    )  # fmt: skip
+    write(place, "leases", "")
+    daemons.run(place, "/usr/sbin/dhcpd", "-4", "-f", "-d", "-cf", config, "-lf", place / "leases", "-pf", place / "pid", "net")
+
+
+def snmpd(daemons: Daemons, place: Path) -> None:
+    config = write(place, "conf", "agentaddress udp:161\nrocommunity secret\n")
+    daemons.run(
+        place, "/usr/sbin/snmpd", "-f", "-Lo", "-C", "-c", config, "-p", place / "pid", "-I", "-smux",
+        SNMP_PERSISTENT_DIR=str(place),
+    )  # fmt: skip
+
+
+def rpcbind(daemons: Daemons, place: Path) -> None:
+    daemons.run(place, "/usr/sbin/rpcbind", "-f", "-a")
+
+
+def ganesha(daemons: Daemons, place: Path) -> None:
+    config = write(
+        place, "conf", "NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }\n"
+        "NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = %s; }\n" % place,
+    )  # fmt: skip
+    daemons.run(place, "/usr/bin/ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT")
+
+
+def tgtd(daemons: Daemons, place: Path) -> None:
+    daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "7")
+    eventually(lambda: "tcp 3260" in daemons.lab.listening(daemons.host), READY_SECONDS, "tgtd to listen")
+    control = (*daemons.lab.prefix(daemons.host), "tgtadm", "-C", "7", "--lld", "iscsi", "--mode", "target", "--tid", "1")
+    once(*control, "--op", "new", "-T", "iqn.2001-04.com.example:disk")
+    once(*control, "--op", "bind", "-I", "ALL")
+
+
+def postgresql(daemons: Daemons, place: Path) -> None:
+    shutil.chown(place, "postgres")
+    become = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
+    once(*become, POSTGRES / "initdb", "-D", place / "data", "-A", "trust", "--no-sync")
+    daemons.run(place, POSTGRES / "postgres", "-D", place / "data", "-h", "*", "-k", place, "-F", user="postgres")
+
+
+def redis(daemons: Daemons, place: Path) -> None:
+    daemons.run(place, "redis-server", "--bind", "*", "-::*", "--protected-mode", "no", "--save", "")
+
+
+def mariadb(daemons: Daemons, place: Path) -> None:
+    once("mariadb-install-db", "--no-defaults", f"--datadir={place}/data", "--user=root", "--skip-test-db",
+         "--auth-root-authentication-method=normal")  # fmt: skip
+    init = write(place, "init", "CREATE USER app@'%' IDENTIFIED BY 'secret';\n")
+    daemons.run(
+        place, "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={place}/data", "--user=root", f"--socket={place}/s",
+        "--bind-address=*", "--max-connect-errors=2", f"--pid-file={place}/pid", "--skip-name-resolve",
+        f"--init-file={init}",
+    )  # fmt: skip
+
+
+def slapd(daemons: Daemons, place: Path) -> None:
+    (place / "data").mkdir()
+    config = write(
+        place, "conf", f"include /etc/ldap/schema/core.schema\npidfile {place}/pid\nmodulepath /usr/lib/ldap\n"
+        f"moduleload back_mdb\ndatabase mdb\nsuffix dc=example\ndirectory {place}/data\n",
+    )  # fmt: skip
+    daemons.run(place, "/usr/sbin/slapd", "-h", "ldap:///", "-f", config, "-d", "stats")
+
+
+def rabbitmq(daemons: Daemons, place: Path) -> None:
+    daemons.run(
+        place, "/usr/lib/rabbitmq/bin/rabbitmq-server", RABBITMQ_NODENAME="lab@localhost", RABBITMQ_MNESIA_BASE=str(place),
+        RABBITMQ_LOG_BASE=str(place), RABBITMQ_LOGS="-", RABBITMQ_ENABLED_PLUGINS_FILE=str(place / "plugins"),
+        RABBITMQ_PID_FILE=str(place / "pid"), RABBITMQ_CONF_ENV_FILE="/dev/null", ERL_EPMD_PORT="4369",
+    )  # fmt: skip
+
+
+def zookeeper(daemons: Daemons, place: Path) -> None:
+    config = write(place, "conf", f"dataDir={place}/data\nclientPort=2181\nadmin.enableServer=false\n")
+    jars = ":".join(["/usr/share/java/zookeeper.jar", "/etc/zookeeper/conf", *map(str, Path("/usr/share/java").glob("*.jar"))])
+    daemons.run(
+        place, "java", "-Xmx128m", "-cp", jars, "-Dzookeeper.log.dir=.",
+        "org.apache.zookeeper.server.quorum.QuorumPeerMain", config,
+    )  # fmt: skip
+
+
+SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
+    "sshd": sshd,
+    "dnsmasq": dnsmasq,
+    "chronyd": chronyd,
+    "dhcpd": dhcpd,
+    "snmpd": snmpd,
+    "rpcbind": rpcbind,
+    "ganesha": ganesha,
+    "tgtd": tgtd,
+    "postgresql": postgresql,
+    "redis": redis,
+    "mariadb": mariadb,
+    "slapd": slapd,
+    "rabbitmq": rabbitmq,
+    "zookeeper": zookeeper,
+}
+PORTS: dict[str, tuple[str, ...]] = {
+    "sshd": ("tcp 22",),
+    "dnsmasq": ("tcp 53", "udp 53", "udp 69"),
+    "chronyd": ("udp 123", "udp 323"),
+    "dhcpd": ("udp 67",),
+    "snmpd": ("udp 161",),
+    "rpcbind": ("tcp 111", "udp 111"),
+    "ganesha": ("tcp 2049",),
+    "tgtd": ("tcp 3260",),
+    "postgresql": ("tcp 5432",),
+    "redis": ("tcp 6379",),
+    "mariadb": ("tcp 3306",),
+    "slapd": ("tcp 389",),
+    "rabbitmq": ("tcp 5672",),
+    "zookeeper": ("tcp 2181",),
+}
