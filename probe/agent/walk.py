@@ -223,8 +223,19 @@ class _Target:
     @property
     def tired(self) -> bool:
         """Enough quiet rounds to believe what is left."""
-        silent = any(attempt.seen is None or attempt.seen.failure in _UNSURE for attempt in self.left)
+        silent = any(_is_unsure(attempt) for attempt in self.left)
         return self._quiet >= (_QUIET_SILENT if silent else _QUIET_ANSWERED)
+
+
+def _is_unsure(attempt: Attempt) -> bool:
+    """Whether another attempt is likely to see more. What was said over a connection is repeated by the kernel: a
+    service that took a request and is silent is so for good.
+    """
+    seen = attempt.seen
+    if seen is None:
+        return True
+    heard = seen.state is State.OPEN and seen.operation is Operation.RECEIVE and attempt.aim.dialogue is not None
+    return seen.failure in _UNSURE and not heard
 
 
 async def _look_up(name: str) -> list[str] | Observation:

@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "what `run` would check; no packet is sent",
     "sweep": "every port of one address, from this machine; no inventory needed",
     "matrix": "list, show, lint, compare and draft specifications; print their schema",
+    "protocols": "what the services of a matrix can be asked in, and how",
     "inventory": "show and lint an inventory as portcheck reads it",
     "agent": "carry out checks on this host, for a coordinator",
     "pki": "make the certificates that agents and coordinator know each other by",

@@ -81,6 +81,7 @@ def _http_terms(demand: HttpDemand) -> HttpTerms:
         secret_headers=tuple(secret),
         text=demand.text,
         regex=demand.regex,
+        known_by=demand.known_by,
         redirects=demand.redirects,
     )
 

@@ -29,8 +29,8 @@ class Method(StrEnum):
 class HttpDemand(msgspec.Struct, frozen=True, kw_only=True):
     """As a matrix has it. `host` is the Host header, empty for the name or address that is dialled. A header's value is
     a text, or where it is found. `basic` (`user:password`) and `bearer` (a token) are credentials: one of them, or
-    none. The body must have `text` in it, and match `regex`; empty for whatever it may be. `redirects`: so many are
-    followed.
+    none. The body must have `text` in it, and match `regex`; empty for whatever it may be. What does not match
+    `known_by`, with its headers and its body, is another service. `redirects`: so many are followed.
     """
 
     method: Method = Method.GET
@@ -40,6 +40,7 @@ class HttpDemand(msgspec.Struct, frozen=True, kw_only=True):
     bearer: SecretSource | None = None
     text: str = ""
     regex: str = ""
+    known_by: str = ""
     redirects: int = 0
 
     @property
@@ -57,6 +58,7 @@ class HttpTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     secret_headers: tuple[tuple[str, Secret], ...] = ()
     text: str = ""
     regex: str = ""
+    known_by: str = ""
     redirects: int = 0
 
     def discreet(self, said: str) -> str:

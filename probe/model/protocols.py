@@ -52,6 +52,27 @@ APPLICATIONS: dict[str, tuple[Transport, ...]] = {
 }
 """Protocols of applications, with the transports that they use where the matrix does not say which."""
 
+_EITHER = Protocol.HTTP_OR_HTTPS
+WEB: dict[str, Protocol] = {
+    "alertmanager": _EITHER,
+    "consul": _EITHER,
+    "docker-registry": _EITHER,
+    "elasticsearch": _EITHER,
+    "etcd": _EITHER,
+    "etcd-peer": _EITHER,
+    "haproxy-stats": _EITHER,
+    "influxdb": _EITHER,
+    "kubelet": Protocol.HTTPS,
+    "kubernetes-api": Protocol.HTTPS,
+    "minio": _EITHER,
+    "nsqd-http": _EITHER,
+    "nsqlookupd-http": _EITHER,
+    "prometheus": _EITHER,
+    "prometheus-exporter": _EITHER,
+    "pushgateway": _EITHER,
+}
+"""Those that are asked in HTTP, with how."""
+
 _PROBED = frozenset(Protocol)
 # IP protocols by their numbers: https://www.iana.org/assignments/protocol-numbers.
 _IP = {"igmp": 2, "ipip": 4, "gre": 47, "esp": 50, "ah": 51, "ospf": 89, "vrrp": 112, "sctp": 132}
@@ -59,7 +80,7 @@ _NUMBERED = re.compile(r"(?:ip/(?P<ip>\d{1,3})|icmp/(?P<icmp>\d{1,3}))\Z")
 _WITH_TRANSPORT = re.compile(r"([a-z][a-z0-9-]*)/(tcp|udp)\Z")
 PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,3})?"
 """What the word of a protocol looks like."""
-NAMED = (*Protocol, *APPLICATIONS, "icmp", *_IP, "unix", "unstated")
+NAMED = (*Protocol, *APPLICATIONS, *WEB, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""
 FORMS = (
     "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql or dns/udp, icmp/8, "
@@ -87,6 +108,8 @@ def spoken(word: str) -> tuple[Spoken, ...]:
     """What a matrix means by this word, once for each transport; empty if it means nothing."""
     if word in _PROBED:
         return (Spoken(Protocol(word)),)
+    if word in WEB:
+        return (Spoken(WEB[word], word),)
     if word in APPLICATIONS:
         return tuple(Spoken(Protocol(transport.value), word) for transport in APPLICATIONS[word])
     if (found := _WITH_TRANSPORT.match(word)) and found[1] in APPLICATIONS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.check import Check, Unchecked
 from probe.model.words import Enough, Expect, Hosts, Listen, Need, Policy, Protocol, Transport
-from probe.spec.matrix.named import asked
+from probe.spec.matrix.named import asked, web
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
     flows = sorted((rule.flow for rule in rules), key=_weight)
     first, service = flows[0], offer.service
     groups = [_group(source, target, offer, flow) for flow in flows]
-    dialogue = asked(service, offer.spoken)
+    dialogue, asked_web = asked(service, offer.spoken), web(service, offer.spoken)
     strongest = [group for flow, group in zip(flows, groups, strict=True) if flow.need is first.need]
     role = next((name for name in first.sources if name in source.names and name in source.ordered), source.role)
     return Check(
@@ -52,9 +52,9 @@ def reach_check(source: Party, target: Party, address: str, offer: Offer, rules:
         need=first.need,
         listen=service.listen,
         local=service.local,
-        path=service.path,
-        status=service.status,
-        http=service.http if offer.protocol.is_http else None,
+        path=asked_web.path,
+        status=asked_web.status,
+        http=asked_web.http if offer.protocol.is_http else None,
         tls=service.tls if offer.protocol.may_be_tls or (dialogue and dialogue.begins_tls) else None,
         cite=first.cite or service.cite,
         alternatives=tuple(dict.fromkeys(strongest)) if all(strongest) else (),

@@ -92,7 +92,10 @@ class Asking:
             location=printable(leads)[:120] if http.discreet(unquote(leads)) == unquote(leads) else "…",
             local=self._local(),
         )
-        return await self._with_body(response, seen) if http.text or http.regex else seen
+        if not (http.text or http.regex or http.known_by):
+            return seen
+        body, end = await _body(response)
+        return self._judged(response, seen, body, end)
 
     async def _request(self, path: str) -> aiohttp.ClientResponse:
         http, aim = self._aim.http, self._aim
@@ -133,19 +136,16 @@ class Asking:
         same = (leads.scheme, leads.port) == (self._scheme, self._attempt.port) and leads.host in known
         return leads.raw_path_qs if same else None
 
-    async def _with_body(self, response: aiohttp.ClientResponse, seen: Observation) -> Observation:
-        """The same, or that the body has not in it what it should."""
+    def _judged(self, response: aiohttp.ClientResponse, seen: Observation, data: bytes, end: Failure) -> Observation:
+        """The same, or that it is another service's answer, or that the body has not in it what it should."""
         http = self._aim.http
-        data, end = b"", Failure.UNHEALTHY
-        try:
-            while piece := await response.content.read(_MOST_BODY - len(data)):
-                data += piece
-        except TimeoutError:
-            end = Failure.TIMEOUT  # what came until then may do
-        except (aiohttp.ClientError, OSError):
-            end = Failure.CLOSED
         text = data.decode(errors="replace")
         try:
+            # Who is in its place while it is away (a balancer, with 502 to 504) need not be known.
+            if http.known_by and response.status < 500 and not search(http.known_by, _whole(response, text)):
+                failure = Failure.BAD_ANSWER if end is Failure.UNHEALTHY else end
+                said = f"HTTP {response.status} {seen.text}".strip()
+                return msgspec.structs.replace(seen, failure=failure, text=said)
             healthy = http.text in text and (not http.regex or search(http.regex, text))
         except (TooSlow, re.error):
             return msgspec.structs.replace(
@@ -158,6 +158,25 @@ class Asking:
             f"the body begins {excerpt(data)!r}" if data and not http.secret_headers else f"{len(data)} bytes of body"
         )
         return msgspec.structs.replace(seen, failure=end, text=said)
+
+
+async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, Failure]:
+    """Its beginning, and what is amiss if that is not what it should be."""
+    data = b""
+    try:
+        while piece := await response.content.read(_MOST_BODY - len(data)):
+            data += piece
+    except TimeoutError:
+        return data, Failure.TIMEOUT  # what came until then may do
+    except (aiohttp.ClientError, OSError):
+        return data, Failure.CLOSED
+    return data, Failure.UNHEALTHY
+
+
+def _whole(response: aiohttp.ClientResponse, body: str) -> str:
+    """Headers and body, as `known_by` reads them."""
+    headers = "".join(f"{name}: {value}\n" for name, value in response.headers.items())
+    return f"{headers}\n{body}"
 
 
 def _server(response: aiohttp.ClientResponse, http: HttpTerms) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 AMQP = Named(
+    port=5672,
     tcp=[
         {"send": {"hex": "414d5150 00000901"}},
         # Connection.Start, or the header of the version that the server prefers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 CEPH_MON = Named(
+    port=3300,
     tcp=[{"expect": [r"ceph v2\n", "ceph v0"]}],
     sends="nothing: the server speaks first",
     healthy="a banner, `ceph v2` (port 3300) or `ceph v027` (port 6789)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 KAFKA = Named(
+    port=9092,
     tcp=[
         # ApiVersions (18), version 0, from the client `portcheck`.
         {"send": {"hex": "00000013 0012 0000 <id:4> 0009 706f7274636865636b"}},

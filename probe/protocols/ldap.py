@@ -16,14 +16,13 @@ _STEPS: Steps = [
     {
         "expect": [{"hex": f"30 {size} 0203 02 <id> 6{kind}"} for size in _SIZES for kind in "45"],
         # busy, unavailable
-        "unhealthy": [
-            {"hex": f"30 {size} 0203 02 <id> 65 ?? 0a 01 {code}"} for size in _SIZES for code in _BUSY
-        ],
+        "unhealthy": [{"hex": f"30 {size} 0203 02 <id> 65 ?? 0a 01 {code}"} for size in _SIZES for code in _BUSY],
     },
     {"send": {"hex": "30 07 0203 02 <id> 4200"}},
 ]
 
 LDAP = Named(
+    port=389,
     tcp=_STEPS,
     sends="a search for the root's `supportedLDAPVersion`, with a random message id; then unbind",
     healthy="an entry or a result with that id, even one that refuses the search",
@@ -33,6 +32,7 @@ LDAP = Named(
     tell=lambda _, __: "LDAP answer",
 )
 LDAPS = Named(
+    port=636,
     tcp=[{"tls": True}, *_STEPS],
     sends="a complete TLS handshake, and inside it what `ldap` sends",
     healthy="what `ldap` wants",

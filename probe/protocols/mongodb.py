@@ -10,6 +10,7 @@ _COMMAND = "61646d696e2e24636d6400"  # admin.$cmd
 _IS_MASTER = "13000000 10 69734d617374657200 01000000 00"
 
 MONGODB = Named(
+    port=27017,
     tcp=[
         {"send": {"hex": f"3a000000 <id:4> 00000000 d4070000 00000000 {_COMMAND} 00000000 ffffffff {_IS_MASTER}"}},
         {"expect": {"hex": "??*8 <id> 01000000", "length": 36}},

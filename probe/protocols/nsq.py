@@ -1,12 +1,11 @@
-"""NSQ (https://nsq.io/clients/tcp_protocol_spec.html): nsqd and nsqlookupd, over TCP and HTTP."""
+"""NSQ (https://nsq.io/clients/tcp_protocol_spec.html): nsqd and nsqlookupd, over TCP."""
 
 from __future__ import annotations
 
 from probe.protocols.named import Named
 
-_HTTP = {"path": "/ping", "status": 200, "http": {"body": {"regex": r"\AOK\s*\Z"}}}
-
 NSQD = Named(
+    port=4150,
     tcp=[
         {"send": {"hex": "20205632 4944454e54494659 0a 00000002 7b7d"}},
         {"expect": {"hex": "00000006 00000000 4f4b"}},
@@ -19,6 +18,7 @@ NSQD = Named(
     tell=lambda _, __: "nsqd says OK",
 )
 NSQLOOKUPD = Named(
+    port=4160,
     tcp=[
         {"send": r"  V1PING\n"},
         {"expect": {"hex": "00000002 4f4b"}},

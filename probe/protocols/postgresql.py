@@ -7,6 +7,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 POSTGRESQL = Named(
+    port=5432,
     tcp=[
         # A server that has said yes and gets no handshake writes a line into its log.
         {

@@ -18,6 +18,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 
 REDIS = Named(
+    port=6379,
     tcp=[
         {"send": r"PING\r\n"},
         {

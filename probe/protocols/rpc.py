@@ -51,6 +51,7 @@ def _tells(name: str) -> Callable[[bytes, Transport], str]:
 
 
 NFS = Named(
+    port=2049,
     tcp=_steps("0001 86a3", "0000 0004", tcp=True),
     sends="RPC calls that do nothing (NULL) of NFS 4, and of a version that there is not, each with a random id",
     healthy="an answer to each, whichever versions it names",
@@ -60,6 +61,7 @@ NFS = Named(
     tell=_tells("NFS"),
 )
 RPCBIND = Named(
+    port=111,
     tcp=_steps("0001 86a0", "0000 0002", tcp=True),
     udp=_steps("0001 86a0", "0000 0002", tcp=False),
     sends="RPC calls that do nothing (NULL) of the port mapper, version 2, and of a version that there is not",

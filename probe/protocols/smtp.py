@@ -5,12 +5,13 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 SMTP = Named(
+    port=25,
     tcp=[
         # Some let a client wait, to see whether it can.
         {
             "expect": {"text": "220", "regex": r"(?:220-[^\n]*\n)*220[ \r][^\n]*\n?"},
             "unhealthy": ["421", "554", "521"],
-            "within": 20,
+            "within": 15,
         },
         {"send": r"QUIT\r\n"},
         {"expect": "221"},

@@ -12,6 +12,7 @@ _SECURITY = "0410 300e 0400 020100 020100 0400 0400 0400"
 _ANSWER = "020103 30 ?? 0203 02 <id>"
 
 SNMP = Named(
+    port=161,
     udp=[
         {"send": {"hex": f"308181 020103 3010 0203 02 <id:2> {_FLAGS} {_SECURITY} 3058 0400 0400 {_REQUEST}"}},
         {"expect": [{"hex": f"30 ?? {_ANSWER}"}, {"hex": f"30 81 ?? {_ANSWER}"}, {"hex": f"30 82 ???? {_ANSWER}"}]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 SSH = Named(
+    port=22,
     tcp=[
         # A server that is left without a word writes a line into its log.
         {"send": r"SSH-2.0-portcheck\r\n"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probe.protocols.named import Named
 
 ZOOKEEPER = Named(
+    port=2181,
     tcp=[
         # The one word that is allowed where the configuration says nothing.
         {"send": "srvr"},

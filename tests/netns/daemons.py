@@ -108,7 +108,9 @@ def dhcpd(daemons: Daemons, place: Path) -> None:
         f"subnet 10.77.1.0 netmask 255.255.255.0 {{ option routers 10.77.1.1; }}\n",
     )  # fmt: skip
     write(place, "leases", "")
-    daemons.run(place, "/usr/sbin/dhcpd", "-4", "-f", "-d", "-cf", config, "-lf", place / "leases", "-pf", place / "pid", "net")
+    daemons.run(
+        place, "/usr/sbin/dhcpd", "-4", "-f", "-d", "-cf", config, "-lf", place / "leases", "-pf", place / "pid", "net"
+    )
 
 
 def snmpd(daemons: Daemons, place: Path) -> None:
@@ -128,13 +130,26 @@ def ganesha(daemons: Daemons, place: Path) -> None:
         place, "conf", "NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }\n"
         "NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = %s; }\n" % place,
     )  # fmt: skip
-    daemons.run(place, "/usr/bin/ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT")
+    daemons.run(
+        place, "/usr/bin/ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT"
+    )
 
 
 def tgtd(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "7")
     eventually(lambda: "tcp 3260" in daemons.lab.listening(daemons.host), READY_SECONDS, "tgtd to listen")
-    control = (*daemons.lab.prefix(daemons.host), "tgtadm", "-C", "7", "--lld", "iscsi", "--mode", "target", "--tid", "1")
+    control = (
+        *daemons.lab.prefix(daemons.host),
+        "tgtadm",
+        "-C",
+        "7",
+        "--lld",
+        "iscsi",
+        "--mode",
+        "target",
+        "--tid",
+        "1",
+    )
     once(*control, "--op", "new", "-T", "iqn.2001-04.com.example:disk")
     once(*control, "--op", "bind", "-I", "ALL")
 
@@ -172,19 +187,91 @@ def slapd(daemons: Daemons, place: Path) -> None:
 
 def rabbitmq(daemons: Daemons, place: Path) -> None:
     daemons.run(
-        place, "/usr/lib/rabbitmq/bin/rabbitmq-server", RABBITMQ_NODENAME="lab@localhost", RABBITMQ_MNESIA_BASE=str(place),
-        RABBITMQ_LOG_BASE=str(place), RABBITMQ_LOGS="-", RABBITMQ_ENABLED_PLUGINS_FILE=str(place / "plugins"),
+        place, "/usr/lib/rabbitmq/bin/rabbitmq-server", RABBITMQ_NODENAME="lab@localhost",
+        RABBITMQ_MNESIA_BASE=str(place), RABBITMQ_LOG_BASE=str(place), RABBITMQ_LOGS="-", RABBITMQ_ENABLED_PLUGINS_FILE=str(place / "plugins"),
         RABBITMQ_PID_FILE=str(place / "pid"), RABBITMQ_CONF_ENV_FILE="/dev/null", ERL_EPMD_PORT="4369",
     )  # fmt: skip
 
 
 def zookeeper(daemons: Daemons, place: Path) -> None:
     config = write(place, "conf", f"dataDir={place}/data\nclientPort=2181\nadmin.enableServer=false\n")
-    jars = ":".join(["/usr/share/java/zookeeper.jar", "/etc/zookeeper/conf", *map(str, Path("/usr/share/java").glob("*.jar"))])
+    jars = ":".join(
+        ["/usr/share/java/zookeeper.jar", "/etc/zookeeper/conf", *map(str, Path("/usr/share/java").glob("*.jar"))]
+    )
     daemons.run(
         place, "java", "-Xmx128m", "-cp", jars, "-Dzookeeper.log.dir=.",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain", config,
     )  # fmt: skip
+
+
+def go(program: str, *flags: str) -> Callable[[Daemons, Path], None]:
+    """A server that needs nothing but flags; `{here}` in them is its folder."""
+
+    def start(daemons: Daemons, place: Path) -> None:
+        daemons.run(place, program, *(flag.format(here=place) for flag in flags))
+
+    return start
+
+
+def prometheus(daemons: Daemons, place: Path) -> None:
+    config = write(place, "conf", "scrape_configs: []\n")
+    daemons.run(place, "prometheus", f"--config.file={config}", f"--storage.tsdb.path={place}/data")
+
+
+def alertmanager(daemons: Daemons, place: Path) -> None:
+    config = write(place, "conf", "route: {receiver: none}\nreceivers: [{name: none}]\n")
+    daemons.run(
+        place, "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={place}/data",
+        "--cluster.listen-address=",
+    )  # fmt: skip
+
+
+def etcd(daemons: Daemons, place: Path) -> None:
+    peer = f"http://{daemons.lab.address(daemons.host)}:2380"
+    daemons.run(
+        place, "etcd", f"--data-dir={place}/data", "--listen-client-urls=http://0.0.0.0:2379",
+        "--advertise-client-urls=http://127.0.0.1:2379", f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+    )  # fmt: skip
+
+
+def registry(daemons: Daemons, place: Path) -> None:
+    config = write(
+        place,
+        "conf",
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\nhttp: {{addr: ':5000'}}\n",
+    )
+    daemons.run(place, "docker-registry", "serve", config)
+
+
+def influxd(daemons: Daemons, place: Path) -> None:
+    config = write(
+        place, "conf", f'reporting-disabled = true\nbind-address = "127.0.0.1:8088"\n[meta]\ndir = "{place}/meta"\n'
+        f'[data]\ndir = "{place}/data"\nwal-dir = "{place}/wal"\n',
+    )  # fmt: skip
+    daemons.run(place, "influxd", "-config", config)
+
+
+def nginx(daemons: Daemons, place: Path) -> None:
+    config = write(
+        place, "conf", f"daemon off; user root; pid {place}/pid; error_log stderr info; events {{}}\n"
+        f"http {{ access_log {place}/access; client_body_temp_path {place}; proxy_temp_path {place};\n"
+        f"fastcgi_temp_path {place}; uwsgi_temp_path {place}; scgi_temp_path {place};\n"
+        "server { listen 80; root /usr/share/nginx/html; } }\n",
+    )  # fmt: skip
+    daemons.run(place, "/usr/sbin/nginx", "-e", "stderr", "-c", config)
+
+
+def haproxy(daemons: Daemons, place: Path) -> None:
+    """Statistics, and two balancers whose back ends are dead: in HTTP, and in TCP."""
+    config = write(
+        place, "conf", "defaults\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n  mode http\n"
+        "  log stdout format raw local0\n  option httplog\n"
+        "frontend stats\n  bind :8404\n  stats enable\n  stats uri /stats\n"
+        "listen web\n  bind :8000\n  server dead 127.0.0.1:9\n"
+        "listen raw\n  bind :7000\n  mode tcp\n  option tcplog\n  server dead 127.0.0.1:9\n",
+    )  # fmt: skip
+    daemons.run(place, "/usr/sbin/haproxy", "-W", "-db", "-f", config)
 
 
 SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
@@ -202,6 +289,15 @@ SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
     "slapd": slapd,
     "rabbitmq": rabbitmq,
     "zookeeper": zookeeper,
+    "prometheus": prometheus,
+    "alertmanager": alertmanager,
+    "pushgateway": go("prometheus-pushgateway"),
+    "node-exporter": go("prometheus-node-exporter"),
+    "etcd": etcd,
+    "registry": registry,
+    "influxd": influxd,
+    "nginx": nginx,
+    "haproxy": haproxy,
 }
 PORTS: dict[str, tuple[str, ...]] = {
     "sshd": ("tcp 22",),
@@ -218,4 +314,13 @@ PORTS: dict[str, tuple[str, ...]] = {
     "slapd": ("tcp 389",),
     "rabbitmq": ("tcp 5672",),
     "zookeeper": ("tcp 2181",),
+    "prometheus": ("tcp 9090",),
+    "alertmanager": ("tcp 9093",),
+    "pushgateway": ("tcp 9091",),
+    "node-exporter": ("tcp 9100",),
+    "etcd": ("tcp 2379", "tcp 2380"),
+    "registry": ("tcp 5000",),
+    "influxd": ("tcp 8086",),
+    "nginx": ("tcp 80",),
+    "haproxy": ("tcp 8404", "tcp 8000", "tcp 7000"),
 }

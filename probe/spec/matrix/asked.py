@@ -134,6 +134,11 @@ HTTP = Row(
             ),
             "what the first 64 KiB of a healthy answer have in them",
         ),
+        "known_by": Key(
+            Regex(),
+            "what the answer of this service has in its headers or in the first 64 KiB of its body, and others have "
+            "not: an expression on `Name: value` lines, an empty line, and the body",
+        ),
         "redirects": Key(
             Whole("a number of redirects", 0, MOST_REDIRECTS),
             "so many are followed, within the same scheme, host and port; none where it is not said",
@@ -198,7 +203,7 @@ def demands(row: dict[str, Any], file: str) -> dict[str, HttpDemand | TlsDemand]
 
 def _http(row: dict[str, Any], file: str) -> HttpDemand:
     headers = ((name, value) for name, value in row.get("headers", {}).items() if value is not None)
-    fields: dict[str, Any] = {key: row[key] for key in ("method", "host", "redirects") if key in row}
+    fields: dict[str, Any] = {key: row[key] for key in ("method", "host", "known_by", "redirects") if key in row}
     for kind, said in row.get("credentials", {}).items():
         fields[kind] = _secret(SecretSource(**said), file)
     return HttpDemand(

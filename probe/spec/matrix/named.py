@@ -1,12 +1,16 @@
-"""How a service is asked: by the dialogue of its row in the matrix, or by that of its protocol."""
+"""How a service is asked: as its row in the matrix says, and for the rest as its protocol has it."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
+from probe.model.http import HttpDemand
 from probe.model.words import Transport
 from probe.protocols import NAMED
+from probe.spec.matrix.asked import HTTP, demands
 from probe.spec.matrix.dialogue import Steps
 from probe.spec.matrix.problems import Place, Problems
 from probe.spec.matrix.tree import Mapping, Scalar, Sequence
@@ -25,6 +29,43 @@ def asked(service: Service, way: Spoken) -> Dialogue | None:
     if service.dialogue is not None or way.protocol is None:
         return service.dialogue
     return named(way.application, way.protocol.transport)
+
+
+class Web(NamedTuple):
+    """How a service is asked in HTTP."""
+
+    path: str
+    status: tuple[int, ...]
+    http: HttpDemand | None
+
+
+def web(service: Service, way: Spoken) -> Web:
+    """What its row says, and for the rest what its protocol has."""
+    own = Web(service.path, service.status, service.http)
+    known = NAMED.get(way.application)
+    if known is None or not known.web:
+        return own
+    usual = _usual(way.application)
+    http = service.http or usual.http
+    if service.http is not None and usual.http is not None:
+        says = service.http.text or service.http.regex
+        http = msgspec.structs.replace(
+            service.http,
+            known_by=service.http.known_by or usual.http.known_by,
+            regex=service.http.regex if says else usual.http.regex,
+        )
+    return Web(usual.path if own.path == "/" else own.path, own.status or usual.status, http)
+
+
+@functools.cache
+def _usual(word: str) -> Web:
+    """Raises ValueError as `read` does."""
+    row, problems = NAMED[word].web, Problems(word)
+    http = demands({"http": HTTP.read(_node(row["http"]), problems)}, "")["http"]
+    if problems.found or not isinstance(http, HttpDemand):
+        raise ValueError("; ".join(problem.message for problem in problems.found))
+    status = row["status"]
+    return Web(row["path"], tuple(status) if isinstance(status, list) else (status,), http)
 
 
 @functools.cache
