@@ -18,10 +18,10 @@ Steps = list[dict[str, Any]]
 class Named:
     """It has `tcp` or `udp`, or both, or `web`: the keys of a service that is asked in HTTP.
 
-    `port` is its usual one. `sends`, `healthy`, `proves` and `logs` are for people: what goes out, what must come back, what that proves, what
-    the server writes into its log. `programs` are names of processes that speak it, as the kernel has them (15
-    characters at most), with spaces between. `tell` puts an answer into words: the first bytes of what came over a
-    transport.
+    `port` is its usual one. `sends`, `healthy`, `proves` and `logs` are for people: what goes out, what must come back,
+    what that proves, what the server writes into its log. `programs` are names of processes that speak it, as the
+    kernel has them (15 characters at most), with spaces between. `tell` puts an answer into words: the first bytes of
+    what came over a transport.
     """
 
     port: int

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 READY_SECONDS = 60
+# What a server is started with, where that is not found under its name.
+PROGRAMS = {
+    "postgresql": "/usr/lib/postgresql/15/bin/postgres",
+    "redis": "redis-server",
+    "mariadb": "/usr/sbin/mariadbd",
+    "rabbitmq": "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "zookeeper": "/usr/share/zookeeper/bin/zkServer.sh",
+    "ganesha": "ganesha.nfsd",
+    "alertmanager": "prometheus-alertmanager",
+    "pushgateway": "prometheus-pushgateway",
+    "node-exporter": "prometheus-node-exporter",
+    "registry": "docker-registry",
+    "exim": "/usr/sbin/exim4",
+}
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -67,6 +81,12 @@ class Daemons:
         return self.lab.address(self.host).rpartition(".")[0]
 
 
+def missing(*names: str) -> list[str]:
+    """Servers that are not installed."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    return [name for name in names if shutil.which(PROGRAMS.get(name, name), path=path) is None]
+
+
 def write(place: Path, name: str, text: str) -> Path:
     file = place / name
     file.write_text(text, encoding="utf-8")
@@ -103,14 +123,11 @@ def chronyd(daemons: Daemons, place: Path) -> None:
 
 def dhcpd(daemons: Daemons, place: Path) -> None:
     network = daemons.network
-    config = write(
-        place, "conf", f"authoritative; subnet {network}.0 netmask 255.255.255.0 {{ range {network}.100 {network}.110; }}\n"
-        f"subnet 10.77.1.0 netmask 255.255.255.0 {{ option routers 10.77.1.1; }}\n",
-    )  # fmt: skip
-    write(place, "leases", "")
-    daemons.run(
-        place, "/usr/sbin/dhcpd", "-4", "-f", "-d", "-cf", config, "-lf", place / "leases", "-pf", place / "pid", "net"
-    )
+    pool = f"subnet {network}.0 netmask 255.255.255.0 {{ range {network}.100 {network}.110; }}\n"
+    clients = "subnet 10.77.1.0 netmask 255.255.255.0 { option routers 10.77.1.1; }\n"
+    config = write(place, "conf", f"authoritative;\n{pool}{clients}")
+    leases = write(place, "leases", "")
+    daemons.run(place, "/usr/sbin/dhcpd", "-4", "-f", "-d", "-cf", config, "-lf", leases, "-pf", place / "pid", "net")
 
 
 def snmpd(daemons: Daemons, place: Path) -> None:
@@ -126,13 +143,10 @@ def rpcbind(daemons: Daemons, place: Path) -> None:
 
 
 def ganesha(daemons: Daemons, place: Path) -> None:
-    config = write(
-        place, "conf", "NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }\n"
-        "NFSv4 { Graceless = true; RecoveryBackend = fs; RecoveryRoot = %s; }\n" % place,
-    )  # fmt: skip
-    daemons.run(
-        place, "/usr/bin/ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT"
-    )
+    core = "NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; }\n"
+    recovery = f"NFSv4 {{ Graceless = true; RecoveryBackend = fs; RecoveryRoot = {place}; }}\n"
+    config = write(place, "conf", core + recovery)
+    daemons.run(place, "ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT")
 
 
 def tgtd(daemons: Daemons, place: Path) -> None:
@@ -186,11 +200,10 @@ def slapd(daemons: Daemons, place: Path) -> None:
 
 
 def rabbitmq(daemons: Daemons, place: Path) -> None:
-    daemons.run(
-        place, "/usr/lib/rabbitmq/bin/rabbitmq-server", RABBITMQ_NODENAME="lab@localhost",
-        RABBITMQ_MNESIA_BASE=str(place), RABBITMQ_LOG_BASE=str(place), RABBITMQ_LOGS="-", RABBITMQ_ENABLED_PLUGINS_FILE=str(place / "plugins"),
-        RABBITMQ_PID_FILE=str(place / "pid"), RABBITMQ_CONF_ENV_FILE="/dev/null", ERL_EPMD_PORT="4369",
-    )  # fmt: skip
+    here = dict.fromkeys(("RABBITMQ_MNESIA_BASE", "RABBITMQ_LOG_BASE"), str(place))
+    here |= {"RABBITMQ_PID_FILE": f"{place}/pid", "RABBITMQ_ENABLED_PLUGINS_FILE": f"{place}/plugins"}
+    fixed = {"RABBITMQ_NODENAME": "lab@localhost", "RABBITMQ_LOGS": "-", "RABBITMQ_CONF_ENV_FILE": "/dev/null"}
+    daemons.run(place, "/usr/lib/rabbitmq/bin/rabbitmq-server", **here, **fixed)
 
 
 def zookeeper(daemons: Daemons, place: Path) -> None:
@@ -274,6 +287,17 @@ def haproxy(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "/usr/sbin/haproxy", "-W", "-db", "-f", config)
 
 
+def exim(daemons: Daemons, place: Path) -> None:
+    config = write(
+        place,
+        "conf",
+        f"primary_hostname = lab.example\nspool_directory = {place}/spool\nlog_file_path = {place}/%slog\n"
+        "acl_smtp_rcpt = deny\n",
+    )
+    shutil.chown(place, "Debian-exim", "Debian-exim")
+    daemons.run(place, "/usr/sbin/exim4", "-C", config, "-bdf", "-oX", "25")
+
+
 SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
     "sshd": sshd,
     "dnsmasq": dnsmasq,
@@ -298,6 +322,7 @@ SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
     "influxd": influxd,
     "nginx": nginx,
     "haproxy": haproxy,
+    "exim": exim,
 }
 PORTS: dict[str, tuple[str, ...]] = {
     "sshd": ("tcp 22",),
@@ -323,4 +348,5 @@ PORTS: dict[str, tuple[str, ...]] = {
     "influxd": ("tcp 8086",),
     "nginx": ("tcp 80",),
     "haproxy": ("tcp 8404", "tcp 8000", "tcp 7000"),
+    "exim": ("tcp 25",),
 }
