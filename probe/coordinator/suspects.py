@@ -18,6 +18,7 @@ from probe.model.words import Expect, State
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
+    from probe.model.dialogue import Dialogue
     from probe.model.observation import Observation
     from probe.wire.messages import Outcome
 
@@ -88,6 +89,7 @@ def better(first: Look, again: Look) -> Look:
 
 def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> list[Suspect]:
     found: list[Suspect] = []
+    asked: dict[object, list[tuple[Dialogue | None, PortSet]]] = {}
     left = _PER_SOURCE
     for errand in errands:
         if errand.check.same_host or not (closely or errand.check.expect is Expect.REACH):
@@ -101,9 +103,23 @@ def suspects_of(source: str, errands: Iterable[Errand], *, closely: bool) -> lis
                 continue  # there is no address to look at
             if not (closely or piece.doubtful or piece.seen.failure in _OF_INTEREST):
                 continue
-            ports = some(piece.ports, min(SAMPLES, left))
+            place = (errand.check.transport, piece.address)
+            mine = piece.ports - _otherwise(asked.setdefault(place, []), errand.check.dialogue)
+            if not mine:
+                continue
+            ports = some(mine, min(SAMPLES, left))
             left -= len(ports)
+            asked[place].append((errand.check.dialogue, ports))
             found.append(Suspect(source=source, errand=errand, piece=piece, ports=ports))
+    return found
+
+
+def _otherwise(asked: Iterable[tuple[Dialogue | None, PortSet]], dialogue: Dialogue | None) -> PortSet:
+    """The ports that are asked in another way already: on the wire the packets of the two could not be told apart."""
+    found = PortSet()
+    for other, ports in asked:
+        if other != dialogue:
+            found |= ports
     return found
 
 

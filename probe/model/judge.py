@@ -227,7 +227,7 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         # It says so of itself: not now (RFC 9110, section 15.6.4).
         return _mismatch(Cause.UNHEALTHY if seen.status == 503 else Cause.HTTP_STATUS)
     if seen.failure is not None:
-        return _mismatch(Cause.UNHEALTHY if seen.failure is Failure.UNHEALTHY else None)
+        return _mismatch(Cause.UNHEALTHY if seen.failure is Failure.UNHEALTHY else _silent(situation, seen))
     if check.tls is not None and seen.tls is None and check.protocol is not Protocol.HTTP_OR_HTTPS:
         return _unknown(None)  # what is demanded of a handshake was not measured
     return _there(situation)
@@ -262,16 +262,21 @@ def _told_wrongly(situation: Situation, seen: Observation) -> Judgement | None:
             target = Where(address=situation.check.address, side="at")
             return Judgement(verdict=Verdict.DOWN, cause=Cause.OVERLOAD, where=target)
         return _blocked(Cause.PAYLOAD, None)
-    return _mismatch(Cause.TLS if seen.operation is Operation.TLS else _SILENT[situation.holder])
+    return _mismatch(Cause.TLS if seen.operation is Operation.TLS else _silent(situation, seen))
 
 
-# A process that took the request and said nothing: what ails it depends on what it is.
-_SILENT: dict[Holder, Cause | None] = {
-    Holder.SPEAKER: Cause.UNHEALTHY,
-    Holder.RELAY: Cause.UNHEALTHY,
-    Holder.ANOTHER: Cause.WRONG_SERVICE,
-    Holder.UNKNOWN: None,
-}
+def _silent(situation: Situation, seen: Observation) -> Cause | None:
+    """What ails a process that took a request, or had to speak first, and said nothing: that depends on what it is."""
+    match situation.holder:
+        case Holder.SPEAKER | Holder.RELAY:
+            return Cause.UNHEALTHY
+        case Holder.BALANCER:
+            # One with a dead back end hangs up; one that waits is waiting for HTTP.
+            return Cause.WRONG_SERVICE if seen.failure is Failure.TIMEOUT else Cause.UNHEALTHY
+        case Holder.ANOTHER:
+            return Cause.WRONG_SERVICE
+        case _:
+            return None
 
 
 def _not_open(situation: Situation, seen: Observation) -> Judgement:

@@ -103,7 +103,8 @@ class Holder(StrEnum):
     """What the process that holds a port is to the protocol that is expected there."""
 
     SPEAKER = "speaker"  # it is known to speak it
-    RELAY = "relay"  # it listens in the place of others: a proxy, a published port
+    RELAY = "relay"  # it listens in the place of others: a published port, a tunnel
+    BALANCER = "balancer"  # the same, or it speaks HTTP on its own
     ANOTHER = "another"
     UNKNOWN = "unknown"
 

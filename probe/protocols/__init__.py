@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,12 @@ NAMED: dict[str, Named] = {
     "tftp": tftp.TFTP,
     "zookeeper": zookeeper.ZOOKEEPER,
 }
-# They listen in the place of others.
+# They listen in the place of others; some may speak HTTP on their own instead.
 _RELAYS = frozenset({
-    "docker-proxy", "rootlessport", "haproxy", "nginx", "envoy", "traefik", "stunnel", "stunnel4", "socat",
-    "systemd-socket-", "kube-proxy", "pasta", "slirp4netns",
+    "docker-proxy", "rootlessport", "stunnel", "stunnel4", "socat", "systemd-socket-", "kube-proxy", "pasta",
+    "slirp4netns",
 })  # fmt: skip
+_BALANCERS = frozenset({"haproxy", "nginx", "envoy", "traefik", "caddy"})
 
 
 def told(word: str, transport: Transport, said: bytes) -> str:
@@ -100,8 +102,18 @@ def holder(word: str, by: str) -> Holder:
     """What the processes that hold a port (`redis-server (pid 812)`, several with commas) are to this protocol."""
     known = NAMED.get(word)
     names = {name.partition(" (pid ")[0] for name in by.split(", ") if " (pid " in name}
-    if known is None or not known.programs or not names:
+    if known is None or not names:
         return Holder.UNKNOWN
     if names & set(known.programs.split()):
         return Holder.SPEAKER
-    return Holder.RELAY if names & _RELAYS else Holder.ANOTHER
+    if names & _BALANCERS:
+        return Holder.BALANCER
+    if names & _RELAYS:
+        return Holder.RELAY
+    # Where any program may speak it, only those that are known for something else are others.
+    return Holder.ANOTHER if known.programs or names <= _programs() else Holder.UNKNOWN
+
+
+@functools.cache
+def _programs() -> frozenset[str]:
+    return frozenset(program for known in NAMED.values() for program in known.programs.split())

@@ -39,6 +39,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    _situations(terminalreporter)
+    _protocols(terminalreporter)
+
+
+def _protocols(terminalreporter: TerminalReporter) -> None:
+    """The table of protocols and servers: what each is found to be when it is asked in each."""
+    found = {
+        cell
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, cell in report.user_properties
+        if name == "protocol"
+    }
+    if found:
+        servers = sorted({server for _, server, _ in found})
+        cells = {(protocol, server): verdict for protocol, server, verdict in found}
+        rows = [
+            (protocol, *(cells.get((protocol, server), "") for server in servers))
+            for protocol in sorted({protocol for protocol, _, _ in found})
+        ]
+        terminalreporter.section(f"{len(rows)} protocols by {len(servers)} servers")
+        terminalreporter.write_line(tabulate(rows, ("asked in", *servers), tablefmt="simple"))
+
+
+def _situations(terminalreporter: TerminalReporter) -> None:
     """The table of situations: each test of one has recorded its name, what it expects and what it found.
 
     As properties of the tests these come from xdist's workers too.

@@ -58,7 +58,10 @@ def test_whatever_comes_is_told_or_not(name: str, transport: Transport, said: by
     [
         ("redis", "redis-server (pid 812)", Holder.SPEAKER),
         ("redis", "nginx (pid 1), redis-server (pid 812)", Holder.SPEAKER),
-        ("redis", "haproxy (pid 7)", Holder.RELAY),
+        ("redis", "haproxy (pid 7)", Holder.BALANCER),
+        ("redis", "docker-proxy (pid 7)", Holder.RELAY),
+        ("prometheus-exporter", "postgres (pid 7)", Holder.ANOTHER),
+        ("prometheus-exporter", "mine (pid 7)", Holder.UNKNOWN),
         ("redis", "postgres (pid 7)", Holder.ANOTHER),
         ("redis", "a process of uid 0", Holder.UNKNOWN),
         ("redis", "", Holder.UNKNOWN),
