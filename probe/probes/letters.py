@@ -47,7 +47,7 @@ def _local(family: int, attempt: Attempt, bind: str) -> str:
     """Our own address on the way there. Nothing is sent."""
     if bind:
         return bind
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
         sock.connect((attempt.address, attempt.port))
         return str(sock.getsockname()[0])
 

@@ -9,7 +9,12 @@ AMQP = Named(
     tcp=[
         {"send": {"hex": "414d5150 00000901"}},
         # Connection.Start, or the header of the version that the server prefers.
-        {"expect": [{"hex": "01 0000 ???????? 000a 000a"}, {"text": "AMQP", "length": 8}]},
+        {
+            "expect": [
+                {"hex": "01 0000 ???????? 000a 000a"},
+                {"text": "AMQP", "regex": r"AMQP(?!\x00\x00\t\x01)", "length": 8},
+            ]
+        },
     ],
     sends="the protocol header of AMQP 0-9-1",
     healthy="`Connection.Start`, or the header of another version",

@@ -9,7 +9,8 @@ SSH = Named(
     tcp=[
         # A server that is left without a word writes a line into its log.
         {"send": r"SSH-2.0-portcheck\r\n"},
-        {"expect": {"text": "SSH-", "regex": r"[^\n]+\n"}, "within": 10},
+        # What we said ourselves is an echo.
+        {"expect": {"text": "SSH-", "regex": r"(?!SSH-2\.0-portcheck)[^\n]+\n"}, "within": 10},
     ],
     sends="an identification, `SSH-2.0-portcheck`",
     healthy="an identification, `SSH-2.0-…` or `SSH-1.99-…`",

@@ -1,0 +1,182 @@
+"""Real servers that are not as they should be, or not for everybody: what each row says of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .daemons import PORTS, SERVERS, Daemons, missing, once, write
+from .harness import pair
+from .lab import Lab, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .harness import Portcheck, Run
+
+NEEDED = ("postgresql", "redis", "chronyd", "tgtd", "haproxy", "dnsmasq", "dhcpd", "slapd")
+
+
+def locked_redis(daemons: Daemons, place: Path) -> None:
+    daemons.run(place, "redis-server", "--bind", "*", "--requirepass", "open sesame", "--save", "", "--port", "6380")
+
+
+def secured_postgresql(daemons: Daemons, place: Path) -> None:
+    SERVERS["postgresql"](daemons, place)
+    data = place / "data"
+    eventually(lambda: "tcp 5432" in daemons.lab.listening(daemons.host), 20, "postgresql to listen")
+    become = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
+    once(
+        *become, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=db.example",
+        "-keyout", data / "server.key", "-out", data / "server.crt",
+    )  # fmt: skip
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as config:
+        config.write("ssl = on\n")
+    once(*become, "/usr/lib/postgresql/15/bin/pg_ctl", "reload", "-D", data)
+
+
+def closed_chronyd(daemons: Daemons, place: Path) -> None:
+    """As on a machine that only asks others for the time."""
+    config = write(place, "conf", f"pidfile {place}/pid\n")
+    daemons.run(place, "/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", config)
+
+
+def choosy_chronyd(daemons: Daemons, place: Path) -> None:
+    """It serves another network."""
+    config = write(place, "conf", f"allow 192.0.2.0/24\nlocal\ncmdport 0\nport 1123\npidfile {place}/pid\n")
+    daemons.run(place, "/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", config)
+
+
+def empty_tgtd(daemons: Daemons, place: Path) -> None:
+    daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "8")
+
+
+@pytest.fixture(scope="module")
+def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
+    absent = missing(*NEEDED)
+    if absent:
+        reason = f"not installed: {', '.join(absent)}"
+        (pytest.fail if os.environ.get("PORTCHECK_REQUIRE_NETNS") == "1" else pytest.skip)(reason)
+    with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with Lab("a1", "b1") as lab, pytest.MonkeyPatch.context() as patched:
+            daemons = Daemons(lab, "b1", Path(folder))
+            for start, ports in (
+                (locked_redis, ("tcp 6380",)),
+                (secured_postgresql, ("tcp 5432",)),
+                (closed_chronyd, ("udp 323",)),
+                (choosy_chronyd, ("udp 1123",)),
+                (empty_tgtd, ("tcp 3260",)),
+            ):
+                patched.setitem(SERVERS, start.__name__, start)
+                patched.setitem(PORTS, start.__name__, ports)
+                daemons.start(start.__name__)
+            daemons.start("haproxy", "dnsmasq")
+            yield portcheck(lab, pair(), MATRIX, phase="live")
+
+
+MATRIX = """\
+portcheck: 1
+name: lab
+roles: {source: {}, target: {}}
+services:
+  redis: {role: target, port: 6380, protocol: redis}
+  postgresql: {role: target, port: 5432, protocol: postgresql}
+  trusted: {role: target, port: 5432, protocol: postgresql, tls: {trust: true}}
+  own-words:
+    role: target
+    port: 5432
+    dialogue:
+      - {starttls: {send: {hex: 00000008 04d2162f}, expect: {text: S, whole: true}}}
+  idle-client: {role: target, port: 123, protocol: ntp}
+  local-commands: {role: target, port: 323, protocol: chrony}
+  other-network: {role: target, port: 1123, protocol: ntp}
+  no-targets: {role: target, port: 3260, protocol: iscsi}
+  dead-web: {role: target, port: 8000, protocol: prometheus}
+  dead-raw: {role: target, port: 7000, protocol: kafka}
+  nobody: {role: target, port: 7001, protocol: kafka}
+flows:
+  - {from: source, to: [redis, postgresql, trusted, own-words, idle-client, local-commands, other-network]}
+  - {from: source, to: [no-targets, dead-web, dead-raw, nobody]}
+policy: {inside: ignore, outside: ignore}
+"""
+FOUND = {
+    "redis": ("pass", None, "Redis wants a password"),
+    "postgresql": ("pass", None, "PostgreSQL offers TLS"),
+    "trusted": ("mismatch", "tls", "not trusted"),
+    "own-words": ("pass", None, "it answered as it should"),
+    "idle-client": ("down", "not-listening", ""),
+    "local-commands": ("down", "bound-elsewhere", ""),
+    "other-network": ("inconclusive", None, "no answer"),
+    "no-targets": ("mismatch", "unhealthy", "reset by the other side"),
+    "dead-web": ("mismatch", "unhealthy", "503"),
+    "dead-raw": ("mismatch", "unhealthy", "closed by the other side"),
+    "nobody": ("down", "not-listening", ""),
+}
+
+
+@pytest.mark.parametrize("service", FOUND)
+def test_what_is_found(services: Run, service: str) -> None:
+    row = services.row(service=service)
+    verdict, cause, words = FOUND[service]
+    assert (row["verdict"], row["cause"]) == (verdict, cause), row
+    assert words in " ".join(one["what"] for one in row["evidence"]), row
+
+
+def test_the_handshake_is_told(services: Run) -> None:
+    said = " ".join(one["what"] for one in services.row(service="postgresql")["evidence"])
+    assert "TLS 1.3" in said
+    assert "CN=db.example" in said
+
+
+def test_who_may_not_send_from_a_port_says_so(portcheck: Portcheck) -> None:
+    """DHCP is asked from port 68: without the privilege that is nobody's fault on the network."""
+    if missing("dhcpd"):
+        pytest.skip("not installed: dhcpd")
+    with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with Lab("a1", "b1") as lab:
+            daemons = Daemons(lab, "b1", Path(folder))
+            daemons.start("dhcpd")
+            bounded = " ".join((*lab.prefix("a1"), "setpriv", "--bounding-set=-net_bind_service,-net_raw"))
+            run = portcheck(
+                lab, pair(), {"dhcp": "dhcp 67"}, phase="live", variables={"a1": {"portcheck_exec": bounded}}
+            )
+    row = run.row(service="dhcp")
+    assert (row["verdict"], row["cause"]) == ("inconclusive", "resources"), row
+    assert "from port 68, for which the agent needs root or CAP_NET_BIND_SERVICE" in row["evidence"][0]["what"]
+
+
+def test_one_after_the_other_breaks(portcheck: Portcheck) -> None:
+    """A small site: each service is stopped once, and found."""
+    names = {"postgresql": "postgresql 5432", "redis": "redis 6379", "dnsmasq": "dns 53", "chronyd": "ntp 123"}
+    if missing(*names):
+        pytest.skip(f"not installed: {', '.join(missing(*names))}")
+    with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with Lab("a1", "b1") as lab:
+            daemons = Daemons(lab, "b1", Path(folder))
+            daemons.start(*names)
+            for number, name in enumerate(names):
+                _stop(lab, name)
+                run = portcheck(lab, pair(), names, phase="live")
+                assert {row["verdict"] for row in run.rows(service=name)} == {"down"}, run
+                alive = list(names)[number + 1 :]
+                assert {row["verdict"] for one in alive for row in run.rows(service=one)} <= {"pass"}, run
+
+
+COMMANDS = {"postgresql": "postgres", "redis": "redis-server", "dnsmasq": "dnsmasq", "chronyd": "chronyd"}
+
+
+def _stop(lab: Lab, name: str) -> None:
+    """Kill the processes of that name inside the lab's host."""
+    for pid in lab.pids("b1"):
+        comm = Path(f"/proc/{pid}/comm")
+        if comm.exists() and comm.read_text().strip() == COMMANDS[name]:
+            os.kill(pid, 9)
+    ports = PORTS[name]
+    eventually(lambda: not set(ports) & lab.listening("b1"), 20, f"{name} to end")
