@@ -112,7 +112,7 @@ FOUND = {
     "idle-client": ("down", "not-listening", ""),
     "local-commands": ("down", "bound-elsewhere", ""),
     "other-network": ("inconclusive", None, "no answer"),
-    "no-targets": ("mismatch", "unhealthy", "reset by the other side"),
+    "no-targets": ("mismatch", "unhealthy", "by the other side without an answer"),
     "dead-web": ("mismatch", "unhealthy", "503"),
     "dead-raw": ("mismatch", "unhealthy", "closed by the other side"),
     "nobody": ("down", "not-listening", ""),

@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from probe.model import dialogue
 from probe.model.conditions import Condition
-from probe.model.http import HttpDemand, Method
 from probe.model.dialogue import Dialogue, Id, Known, Pattern, Secure, Send
+from probe.model.http import HttpDemand, Method
 from probe.model.matrix import Flow, Matrix, Profile, Role, Scope, Service, Source, Variable
 from probe.model.secret import SecretSource
 from probe.model.tls import TlsDemand

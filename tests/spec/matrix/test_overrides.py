@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from probe.model.conditions import Condition
-from probe.model.http import HttpDemand, Method
 from probe.model.dialogue import Dialogue, Expect, Known, Pattern, Send
+from probe.model.http import HttpDemand, Method
 from probe.model.matrix import Scope
 from probe.model.tls import TlsDemand
 from probe.model.words import During, Enough, Hosts, Listen, Need, Severity
