@@ -75,6 +75,7 @@ NAMED: dict[str, Named] = {
     "smtp": smtp.SMTP,
     "snmp": snmp.SNMP,
     "ssh": ssh.SSH,
+    "sunrpc": rpc.RPCBIND,
     "tftp": tftp.TFTP,
     "zookeeper": zookeeper.ZOOKEEPER,
 }

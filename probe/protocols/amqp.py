@@ -6,6 +6,7 @@ from probe.protocols.named import Named
 
 AMQP = Named(
     port=5672,
+    verified="RabbitMQ 3.10.8",
     tcp=[
         {"send": {"hex": "414d5150 00000901"}},
         # Connection.Start, or the header of the version that the server prefers.

@@ -6,6 +6,7 @@ from probe.protocols.named import Named
 
 CHRONY = Named(
     port=323,
+    verified="chrony 4.3",
     udp=[
         # The null request, padded to the length of its answer: a shorter one is dropped.
         {"send": {"hex": "06 01 00*6 <id:4> 00*16"}},

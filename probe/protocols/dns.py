@@ -21,6 +21,7 @@ def _tell(said: bytes, transport: Transport) -> str:
 
 DNS = Named(
     port=53,
+    verified="dnsmasq 2.90",
     udp=[
         {"send": {"hex": f"<id:2> 0100 0001 0000 0000 0001 00 0002 0001 {_PADDING}"}},
         {"expect": {"hex": "<id> 8?", "length": 12}},

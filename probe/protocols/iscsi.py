@@ -20,6 +20,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 ISCSI = Named(
     port=3260,
+    verified="tgt 1.0.85, with and without targets",
     tcp=[
         {"send": {"hex": f"43 87 0000 00 {len(_KEYS):06x} 80 <isid:3> 00*4 <id:4> 0000 0000 0000 0001 00*20 {_DATA}"}},
         {

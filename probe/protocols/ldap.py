@@ -23,6 +23,7 @@ _STEPS: Steps = [
 
 LDAP = Named(
     port=389,
+    verified="OpenLDAP 2.5.13",
     tcp=_STEPS,
     sends="a search for the root's `supportedLDAPVersion`, with a random message id; then unbind",
     healthy="an entry or a result with that id, even one that refuses the search",

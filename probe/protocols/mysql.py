@@ -24,6 +24,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 MYSQL = Named(
     port=3306,
+    verified="MariaDB 10.11",
     tcp=[
         {
             "expect": {"hex": "???? 00 00 0a", "length": 30},

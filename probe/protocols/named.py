@@ -19,7 +19,8 @@ class Named:
     """It has `tcp` or `udp`, or both, or `web`: the keys of a service that is asked in HTTP.
 
     `port` is its usual one. `sends`, `healthy`, `proves` and `logs` are for people: what goes out, what must come back,
-    what that proves, what the server writes into its log. `programs` are names of processes that speak it, as the
+    what that proves, what the server writes into its log; `verified`: which real servers were asked, empty where only
+    peers were that are written from the documents. `programs` are names of processes that speak it, as the
     kernel has them (15 characters at most), with spaces between. `tell` puts an answer into words: the first bytes of
     what came over a transport.
     """
@@ -29,6 +30,7 @@ class Named:
     healthy: str
     proves: str
     logs: str
+    verified: str = ""
     programs: str = ""
     tcp: Steps = field(default_factory=list)
     udp: Steps = field(default_factory=list)

@@ -20,6 +20,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 NTP = Named(
     port=123,
+    verified="chrony 4.3",
     udp=[
         # The server repeats the client's transmit time: it is as good as an id.
         {"send": {"hex": "23 00*39 <id:8>"}},

@@ -8,6 +8,7 @@ from probe.protocols.named import Named
 
 POSTGRESQL = Named(
     port=5432,
+    verified="PostgreSQL 15, with and without TLS",
     tcp=[
         # A server that has said yes and gets no handshake writes a line into its log.
         {

@@ -19,6 +19,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 REDIS = Named(
     port=6379,
+    verified="Redis 7.0.15, with and without a password",
     tcp=[
         {"send": r"PING\r\n"},
         {

@@ -52,6 +52,7 @@ def _tells(name: str) -> Callable[[bytes, Transport], str]:
 
 NFS = Named(
     port=2049,
+    verified="NFS-Ganesha 4.3",
     tcp=_steps("0001 86a3", "0000 0004", tcp=True),
     sends="RPC calls that do nothing (NULL) of NFS 4, and of a version that there is not, each with a random id",
     healthy="an answer to each, whichever versions it names",
@@ -62,6 +63,7 @@ NFS = Named(
 )
 RPCBIND = Named(
     port=111,
+    verified="rpcbind 1.2.6",
     tcp=_steps("0001 86a0", "0000 0002", tcp=True),
     udp=_steps("0001 86a0", "0000 0002", tcp=False),
     sends="RPC calls that do nothing (NULL) of the port mapper, version 2, and of a version that there is not",

@@ -6,6 +6,7 @@ from probe.protocols.named import Named
 
 SMTP = Named(
     port=25,
+    verified="Exim 4.96",
     tcp=[
         # Some let a client wait, to see whether it can.
         {

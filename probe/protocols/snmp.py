@@ -14,6 +14,7 @@ _NO_ECHO = r"(?s:(?!.{10,40}\x04\x01\x04\x02\x01\x03))"  # the flags of our own 
 
 SNMP = Named(
     port=161,
+    verified="net-snmp 5.9.3",
     udp=[
         {"send": {"hex": f"308181 020103 3010 0203 02 <id:2> {_FLAGS} {_SECURITY} 3058 0400 0400 {_REQUEST}"}},
         {"expect": [{"hex": f"30 {size} {_ANSWER}", "regex": _NO_ECHO} for size in ("??", "81 ??", "82 ????")]},

@@ -6,6 +6,7 @@ from probe.protocols.named import Named
 
 SSH = Named(
     port=22,
+    verified="OpenSSH 9.2p1",
     tcp=[
         # A server that is left without a word writes a line into its log.
         {"send": r"SSH-2.0-portcheck\r\n"},

@@ -22,6 +22,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 TFTP = Named(
     port=69,
+    verified="dnsmasq 2.90",
     udp=[
         {"send": rf"\0\x01portcheck-no-such-file-<name:8>\0octet\0{_PADDING}"},
         {"expect": [{"hex": "0005"}, {"hex": "0003 0001"}, {"hex": "0006"}], "any-port": True},

@@ -17,6 +17,7 @@ def _web(path: str, status: int | list[int], known_by: str, body: str = "") -> d
 
 ALERTMANAGER = Named(
     port=9093,
+    verified="Alertmanager 0.25.0",
     web=_web("/api/v2/status", 200, '"versionInfo"'),
     sends="`GET /api/v2/status`",
     healthy="200, with its version",
@@ -35,6 +36,7 @@ CONSUL = Named(
 )
 DOCKER_REGISTRY = Named(
     port=5000,
+    verified="docker-registry 2.8.2",
     web=_web("/v2/", [200, 401], "(?mi)^docker-distribution-api-version: registry/2"),
     sends="`GET /v2/`",
     healthy="200 or 401, with `Docker-Distribution-Api-Version: registry/2.0`",
@@ -53,6 +55,7 @@ ELASTICSEARCH = Named(
 )
 ETCD = Named(
     port=2379,
+    verified="etcd 3.4.23",
     web=_web("/health", 200, '"health"', '"health": ?"?true'),
     sends="`GET /health`",
     healthy='200, `{"health":"true"}`',
@@ -62,6 +65,7 @@ ETCD = Named(
 )
 ETCD_PEER = Named(
     port=2380,
+    verified="etcd 3.4.23",
     web=_web("/members", 200, '"peerURLs"'),
     sends="`GET /members`",
     healthy="200, with the members",
@@ -71,6 +75,7 @@ ETCD_PEER = Named(
 )
 HAPROXY_STATS = Named(
     port=8404,
+    verified="HAProxy 2.6.12",
     web=_web("/stats;csv", [200, 401], r"# pxname,|(?i:haproxy)"),
     sends="`GET /stats;csv`; `path` says where else they are",
     healthy="200 with the statistics, or 401 in HAProxy's name",
@@ -80,6 +85,7 @@ HAPROXY_STATS = Named(
 )
 INFLUXDB = Named(
     port=8086,
+    verified="InfluxDB 1.6.7",
     web=_web("/ping", [200, 204], "(?mi)^x-influxdb-version:"),
     sends="`GET /ping`",
     healthy="204, with `X-Influxdb-Version`",
@@ -134,6 +140,7 @@ NSQLOOKUPD_HTTP = Named(
 )
 PROMETHEUS = Named(
     port=9090,
+    verified="Prometheus 2.42.0",
     web=_web("/-/healthy", 200, r"\n\nPrometheus"),
     sends="`GET /-/healthy`",
     healthy="200, in Prometheus' own name",
@@ -143,6 +150,7 @@ PROMETHEUS = Named(
 )
 PROMETHEUS_EXPORTER = Named(
     port=9100,
+    verified="node exporter 1.5.0",
     web=_web("/metrics", 200, "(?m)^# (HELP|TYPE)"),
     sends="`GET /metrics`",
     healthy="200, with metrics in the text format",
@@ -151,6 +159,7 @@ PROMETHEUS_EXPORTER = Named(
 )
 PUSHGATEWAY = Named(
     port=9091,
+    verified="Pushgateway 1.5.1",
     web=_web("/api/v1/status", 200, '"build_information"'),
     sends="`GET /api/v1/status`",
     healthy="200, with its build",

@@ -6,6 +6,7 @@ from probe.protocols.named import Named
 
 ZOOKEEPER = Named(
     port=2181,
+    verified="ZooKeeper 3.8.0",
     tcp=[
         # The one word that is allowed where the configuration says nothing.
         {"send": "srvr"},

@@ -38,6 +38,7 @@ def _told(known: Named) -> Iterator[tuple[str, str]]:
     yield "healthy: ", known.healthy
     yield "proves: ", known.proves
     yield "the server logs: ", known.logs
+    yield "verified with: ", known.verified or "peers written from its documents, and no real server"
 
 
 def _comment(text: str) -> Iterator[str]:

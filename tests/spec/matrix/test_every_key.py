@@ -83,6 +83,7 @@ services:
       credentials: {basic: {file: login}}
       body: {text: cluster_name, regex: "green|yellow"}
       redirects: 2
+      known_by: "Server: mine"
     tls: {server_name: a.example, name: true, ca: /ca.pem, minimum: 1.2, expiry: {days: 14}, certificate: c, key: k}
   metrics:
     role: db
@@ -198,6 +199,7 @@ SERVICES = (
             text="cluster_name",
             regex="green|yellow",
             redirects=2,
+            known_by="Server: mine",
         ),
         tls=TlsDemand(
             server_name="a.example",
