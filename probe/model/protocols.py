@@ -77,14 +77,14 @@ _PROBED = frozenset(Protocol)
 # IP protocols by their numbers: https://www.iana.org/assignments/protocol-numbers.
 _IP = {"igmp": 2, "ipip": 4, "gre": 47, "esp": 50, "ah": 51, "ospf": 89, "vrrp": 112, "sctp": 132}
 _NUMBERED = re.compile(r"(?:ip/(?P<ip>\d{1,3})|icmp/(?P<icmp>\d{1,3}))\Z")
-_WITH_TRANSPORT = re.compile(r"([a-z][a-z0-9-]*)/(tcp|udp)\Z")
-PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,3})?"
+_WITH_TRANSPORT = re.compile(r"([a-z][a-z0-9-]*)/(tcp|udp|tls|http|https)\Z")
+PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,5})?"
 """What the word of a protocol looks like."""
 NAMED = (*Protocol, *APPLICATIONS, *WEB, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""
 FORMS = (
-    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql or dns/udp, icmp/8, "
-    "ip/112, unix, unstated"
+    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql, dns/udp, redis/tls or "
+    "etcd/https, icmp/8, ip/112, unix, unstated"
 )
 
 
@@ -112,7 +112,12 @@ def spoken(word: str) -> tuple[Spoken, ...]:
         return (Spoken(WEB[word], word),)
     if word in APPLICATIONS:
         return tuple(Spoken(Protocol(transport.value), word) for transport in APPLICATIONS[word])
-    if (found := _WITH_TRANSPORT.match(word)) and found[1] in APPLICATIONS:
+    found = _WITH_TRANSPORT.match(word)
+    if found and found[1] in WEB and found[2] in ("http", "https"):
+        return (Spoken(Protocol(found[2]), found[1]),)
+    if found and found[2] == "tls" and Transport.TCP in APPLICATIONS.get(found[1], ()):
+        return (Spoken(Protocol.TCP, word),)
+    if found and found[1] in APPLICATIONS and found[2] in ("tcp", "udp"):
         return (Spoken(Protocol(found[2]), found[1]),)
     reason = _reason(word)
     return (Spoken(None, word, reason),) if reason else ()

@@ -79,6 +79,7 @@ NAMED: dict[str, Named] = {
     "tftp": tftp.TFTP,
     "zookeeper": zookeeper.ZOOKEEPER,
 }
+INSIDE_TLS = "/tls"
 # They listen in the place of others; some may speak HTTP on their own instead.
 _RELAYS = frozenset({
     "docker-proxy", "rootlessport", "stunnel", "stunnel4", "socat", "systemd-socket-", "kube-proxy", "pasta",
@@ -87,9 +88,14 @@ _RELAYS = frozenset({
 _BALANCERS = frozenset({"haproxy", "nginx", "envoy", "traefik", "caddy"})
 
 
+def known_as(word: str) -> Named | None:
+    """That of a name, which may be inside TLS: `redis`, `redis/tls`."""
+    return NAMED.get(word.removesuffix(INSIDE_TLS))
+
+
 def told(word: str, transport: Transport, said: bytes) -> str:
     """An answer in words; empty where nobody knows better than its bytes do."""
-    known = NAMED.get(word)
+    known = known_as(word)
     if known is None or known.tell is None or not said:
         return ""
     try:
@@ -101,7 +107,7 @@ def told(word: str, transport: Transport, said: bytes) -> str:
 
 def holder(word: str, by: str) -> Holder:
     """What the processes that hold a port (`redis-server (pid 812)`, several with commas) are to this protocol."""
-    known = NAMED.get(word)
+    known = known_as(word)
     names = {name.partition(" (pid ")[0] for name in by.split(", ") if " (pid " in name}
     if known is None or not names:
         return Holder.UNKNOWN

@@ -90,9 +90,9 @@ def test_each_built_in_is_shown_in_full(
 def test_where_the_two_pages_disagree(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["matrix", "diff", "--markdown", "aiware", "aiware-anywhere"]) == Exit.DEVIATIONS
     out = capsys.readouterr().out
-    assert "\n| registry | 443 http | 5000 http |\n" in out
+    assert "\n| registry | 443 docker-registry/http | 5000 docker-registry/http |\n" in out
     assert "\n| services | services; also called api, app | api; also called core |\n" in out
-    assert "\n| db | 9187 http | - |\n" in out
+    assert "\n| db | 9187 prometheus-exporter/http | - |\n" in out
     assert "\n| prometheus | 9090 tcp | controller | - |\n" in out
 
 

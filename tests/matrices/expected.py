@@ -138,7 +138,7 @@ def _row(text: str) -> _Row:
     at = next((number for number, word in enumerate(words) if "/" in word and "=" not in word), -1)
     assert arrow, f"a row has the form SOURCES > TARGETS PORTS/PROTOCOL: {text}"
     assert at > 0, f"a row has the form SOURCES > TARGETS PORTS/PROTOCOL: {text}"
-    ports, protocol, *transport = words[at].split("/")
+    ports, protocol, *transport = words[at].removesuffix("/tls").split("/")
     options = dict(word.partition("=")[::2] for word in words[at + 1 :])
     assert set(options) <= _OPTIONS, f"unknown option: {text}"
     usual = Transport.UDP if protocol in _DATAGRAMS else Transport.TCP
@@ -147,7 +147,7 @@ def _row(text: str) -> _Row:
         sources=_names(sources),
         targets=_names(" ".join(words[:at])),
         ports=PortSet.parse(ports),
-        protocol=protocol,
+        protocol=f"{protocol}/tls" if words[at].endswith("/tls") else protocol,
         transport=Transport(transport[0]).value if transport else usual.value,
         options=options,
     )

@@ -16,9 +16,10 @@ from probe.model.ports import PortSet
 from probe.model.variables import Values
 from probe.model.words import Listen, Need, Policy, Zone
 from probe.spec import matrix
+from probe.spec.matrix.named import web
 
 if TYPE_CHECKING:
-    from probe.model.matrix import Flow, Matrix
+    from probe.model.matrix import Flow, Matrix, Service
 
 LB = Condition(role="lb")
 NO_LB = Condition(negated=LB)
@@ -48,9 +49,9 @@ PORTS = [
     ("lb", "8080", "http", "Load balancer for applications and APIs that do not require SSL"),
     ("minio", "10000", "http", "Persistent storage of imported and processed content. Application object storage."),
     ("nfs", "2049", "nfs", NFS.format("N")),
-    ("nsq", "4150", "nsq", QUEUE),
+    ("nsq", "4150", "nsqd", QUEUE),
     ("nsq", "4151", "http", QUEUE),
-    ("nsq", "4160", "tcp", QUEUE),
+    ("nsq", "4160", "nsqlookupd", QUEUE),
     ("nsq", "4161", "http", QUEUE),
     ("prometheus", "9090", "tcp", "Prometheus metrics collection."),
     ("prometheus", "9091", "http", "Pushgateway for metrics collection."),
@@ -120,7 +121,7 @@ CONNECTIONS = [
         "run-modes",
     ),
     ("controller", "redis", "6379", "redis", None, "Used for Redis.", "run-modes"),
-    ("controller", "nsq", "4150-4151,4160-4161", "nsq http tcp", None, "Used for queuing", "run-modes"),
+    ("controller", "nsq", "4150-4151,4160-4161", "nsqd http nsqlookupd", None, "Used for queuing", "run-modes"),
     ("controller", "prometheus", "9090", "tcp", None, "", "run-modes"),
     ("controller", "minio", "10000", "http", None, "Access to stored content", "run-modes"),
     (
@@ -172,7 +173,7 @@ CONNECTIONS = [
         "services",
         "nsq",
         "4150-4151,4160-4161",
-        "nsq http tcp",
+        "nsqd http nsqlookupd",
         None,
         "aiWARE Data uses NSQ for eventing messages. Services/applications may use NSQ as well",
         "run-modes",
@@ -278,12 +279,17 @@ def target(flow: Flow, aiware: Matrix) -> tuple[str, str, str]:
     ((role,),) = {service.roles or ("elsewhere",) for service in services}
     joined = ",".join(ports(service.port, aiware) for service in services)
     known = str(PortSet.parse(joined)) if joined[:1].isdigit() else joined
-    return role, known, " ".join(dict.fromkeys(word for service in services for word in service.protocols))
+    return role, known, " ".join(dict.fromkeys(word for service in services for word in on_the_page(service)))
+
+
+def on_the_page(service: Service) -> tuple[str, ...]:
+    """What is spoken, as the page has it: HTTP, whatever the service."""
+    return tuple("http" if word.endswith("/http") else word for word in service.protocols)
 
 
 def test_ports(aiware: Matrix) -> None:
     found = [
-        (*service.roles, ports(service.port, aiware), *service.protocols, service.help)
+        (*service.roles, ports(service.port, aiware), *on_the_page(service), service.help)
         for service in aiware.services.values()
         if service.cite == "ports"
     ]
@@ -354,15 +360,15 @@ REQUESTS = {
     "controller-api": ("/edge/v1/version", (200,)),
     "controller-metrics": ("/metrics", (200,)),
     "db-metrics": ("/metrics", (200,)),
-    "es-http": ("/", (200, 401)),
+    "es-http": ("/", (200, 401, 403)),
     "agent-proxy": ("/", ()),
     "lb-https": ("/", ()),
     "lb-http": ("/", ()),
     "minio-api": ("/minio/health/live", (200,)),
-    "nsqd-http": ("/ping", (200,)),
+    "nsqd-http": ("/ping", (200, 500)),
     "nsqlookupd-http": ("/ping", (200,)),
-    "prometheus-pushgateway": ("/-/healthy", (200,)),
-    "prometheus-alertmanager": ("/-/healthy", (200,)),
+    "prometheus-pushgateway": ("/api/v1/status", (200,)),
+    "prometheus-alertmanager": ("/api/v2/status", (200,)),
     "registry-docker": ("/v2/", (200, 401)),
     "registry-metrics": ("/metrics", ()),
     "storage-server": ("/", ()),
@@ -370,5 +376,5 @@ REQUESTS = {
 
 
 def test_what_is_asked(aiware: Matrix) -> None:
-    http = [service for service in aiware.services.values() if not {"http", "https"}.isdisjoint(service.protocols)]
-    assert {service.name: (service.path, service.status) for service in http} == REQUESTS
+    http = [service for service in aiware.services.values() if service.is_http]
+    assert {service.name: web(service, service.spoken[0])[:2] for service in http} == REQUESTS

@@ -57,19 +57,20 @@ printer        ansible_host=198.51.100.9 portcheck_zone=outside
 # The table repeats the rows of DB at its end.
 TABLE = """
 db          > controller  9000/http-or-https
-db          > registry    5000/http
+db          > registry    5000/docker-registry
 db          > nfs         2049/nfs
 controller  > controller  9000/http-or-https
-controller  > registry    5000/http
+controller  > registry    5000/docker-registry
 controller  > db          5432/postgresql
 controller  > automate    5000-6000/http  listen=some
 controller  > nfs         2049/nfs
 controller  > redis       6379/redis
-controller  > nsq         4150/nsq
-controller  > nsq         4151,4161/http
-controller  > nsq         4160/tcp
+controller  > nsq         4150/nsqd
+controller  > nsq         4151/nsqd-http
+controller  > nsq         4161/nsqlookupd-http
+controller  > nsq         4160/nsqlookupd
 engine      > controller  9000/http-or-https
-engine      > registry    5000/http
+engine      > registry    5000/docker-registry
 engine      > nfs         2049/nfs
 prometheus  > controller  9000/http-or-https
 prometheus  > every-host  8000/http       # *all*

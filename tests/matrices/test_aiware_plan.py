@@ -59,33 +59,35 @@ laptop         ansible_host=198.51.100.7 portcheck_zone=outside
 # "The aiware-agent is installed on every node": what it does, every host does.
 TABLE = """
 # Connections from the aiware-agent
-every-host  > registry        443/http
+every-host  > registry        443/docker-registry
 every-host  > nfs             2049/nfs
 every-host  > storage         30051,30551/http
 # Connections from run modes
 controller  > automatestudio  5000-6000/http  listen=some
 controller  > redis           6379/redis
-controller  > nsq             4150/nsq
-controller  > nsq             4151,4161/http
-controller  > nsq             4160/tcp
+controller  > nsq             4150/nsqd
+controller  > nsq             4151/nsqd-http
+controller  > nsq             4161/nsqlookupd-http
+controller  > nsq             4160/nsqlookupd
 controller  > prometheus      9090/tcp
-controller  > minio           10000/http
+controller  > minio           10000/minio
 engine      > controller      9000/http       # the specific instance; and, without an LB, any
-engine      > minio           10000/http
+engine      > minio           10000/minio
 prometheus  > every-host      8000/http       # all agents
 app, api    > redis           6379/redis
-app, api    > es              9200/http
+app, api    > es              9200/elasticsearch
 app, api    > db              5432/postgresql
-app, api    > nsq             4150/nsq
-app, api    > nsq             4151,4161/http
-app, api    > nsq             4160/tcp
-app, api    > minio           10000/http
+app, api    > nsq             4150/nsqd
+app, api    > nsq             4151/nsqd-http
+app, api    > nsq             4161/nsqlookupd-http
+app, api    > nsq             4160/nsqlookupd
+app, api    > minio           10000/minio
 app, api    > app, api        8443/https
-prometheus  > prometheus      9093/http
-engine      > prometheus      9091/http
+prometheus  > prometheus      9093/alertmanager
+engine      > prometheus      9091/pushgateway
 engine      > storage         30051,30551/http
 engine      > engine          9580/http
-prometheus  > db              9187/http
+prometheus  > db              9187/prometheus-exporter
 prometheus  > registry        9111/http
 prometheus  > controller      8001/http
 # The controller page

@@ -45,7 +45,7 @@ NETWORKS = {"ceph_networks": "separate", "ceph_public_network": "192.168.0.0/24"
 
 PUBLIC = """
 # Monitors listen on 3300 and 6789, on the public network.
-mon, mgr, osd, mds, rgw, ceph_client > mon            3300,6789/tcp  address=192.168.0.0/24
+mon, mgr, osd, mds, rgw, ceph_client > mon            3300,6789/ceph-mon  address=192.168.0.0/24
 # MDS, managers and OSDs take a port of 6800-7568; clients and other daemons reach them on the public network.
 mon, mgr, osd, mds, rgw, ceph_client > mgr, osd, mds  6800-7568/tcp  address=192.168.0.0/24 listen=some
 """
@@ -54,7 +54,7 @@ CLUSTER = """
 osd > osd  6800-7568/tcp  address=10.0.0.0/24 hosts=other listen=some
 """
 DASHBOARD = "ceph_admin > mgr  8443/https\n"  # 8443, or 8080 when SSL is disabled
-PROMETHEUS = "prometheus > mgr  9283/http\n"
+PROMETHEUS = "prometheus > mgr  9283/prometheus-exporter\n"
 GATEWAY = "rgw_client > rgw  7480/http\n"
 # cephadm is a module of the manager, and connects to every host of the cluster.
 CEPHADM = "mgr > mon, mgr, osd, mds, rgw  22/ssh\n"

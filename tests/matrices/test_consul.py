@@ -35,7 +35,7 @@ PORTS = """
 # DNS and HTTP: from workloads, which clients may serve as well as servers
 consul_workload > consul_server, consul_client  8600/dns/tcp  alternative
 consul_workload > consul_server, consul_client  8600/dns/udp  alternative
-consul_workload > consul_server, consul_client  8500/http     alternative
+consul_workload > consul_server, consul_client  8500/consul     alternative
 # gRPC TLS: enabled at servers, for dataplanes
 k1              > s1, s2                        8503/grpc
 # Server RPC: servers among each other, and clients to servers, in the same datacenter
@@ -47,7 +47,7 @@ s1, s2, c1, c2  > s1, s2, c1, c2                8301/udp      hosts=other
 t1, d1          > t1, d1                        8301/tcp      hosts=other
 t1, d1          > t1, d1                        8301/udp      hosts=other
 """
-HTTPS = "consul_workload > consul_server, consul_client  8501/https  alternative\n"
+HTTPS = "consul_workload > consul_server, consul_client  8501/consul  alternative\n"
 GRPC = """
 k1            > s1, s2         8502/grpc
 consul_client > consul_client  8502/grpc  local

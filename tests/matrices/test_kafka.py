@@ -65,13 +65,14 @@ JMX = "kafka_monitoring > kafka_broker, kafka_controller, kafka_connect  9999/tc
     [
         ({}, BROKERS + KRAFT),
         ({"kafka_metadata": "zookeeper"}, BROKERS + ZOOKEEPER),
+        ({"kafka_tls": "true"}, (BROKERS + KRAFT).replace("/kafka", "/kafka/tls")),
         ({"kafka_jmx": "true", "kafka_jmx_port": "9999"}, BROKERS + KRAFT + JMX),
         (
             {"kafka_broker_port": "9092,9094", "kafka_controller_port": "19093", "kafka_connect_port": "18083"},
             (BROKERS + KRAFT).replace("9092", "9092,9094").replace(" 9093", " 19093").replace(" 8083", " 18083"),
         ),
     ],
-    ids=["kraft", "zookeeper", "jmx", "other-ports"],
+    ids=["kraft", "zookeeper", "tls", "jmx", "other-ports"],
 )
 def test_rows(expected: Any, tmp_path: Path, values: dict[str, str], table: str) -> None:
     plan = expected.plan(["kafka"], HOSTS, tmp_path, **values)

@@ -38,14 +38,14 @@ e2 ansible_host=10.0.0.8
 # Protocol, direction, port range, purpose, used by. "All" must get in from inside, and may from outside.
 TABLES = """
 # Control plane
-every-host    > control-plane  6443/tcp                                    # API server: all
-outside       > control-plane  6443/tcp         need=optional
-control-plane > control-plane  10250/tcp                                   # kubelet: self, control plane
+every-host    > control-plane  6443/kubernetes-api                                    # API server: all
+outside       > control-plane  6443/kubernetes-api         need=optional
+control-plane > control-plane  10250/kubelet                                   # kubelet: self, control plane
 control-plane > control-plane  10259/tcp        local                      # scheduler: self
 control-plane > control-plane  10257/tcp        local                      # controller manager: self
 # Worker node(s)
-control-plane > worker         10250/tcp                                   # kubelet: control plane
-worker        > worker         10250/tcp        hosts=same                 # kubelet: self
+control-plane > worker         10250/kubelet                                   # kubelet: control plane
+worker        > worker         10250/kubelet        hosts=same                 # kubelet: self
 worker        > worker         10256/tcp        hosts=same                 # kube-proxy: self
 every-host    > worker         30000-32767/tcp  listen=some                # NodePort: all
 every-host    > worker         30000-32767/udp  listen=some
@@ -61,9 +61,9 @@ control-plane, etcd > etcd  2379-2380/tcp
 """
 # Below the tables: a load balancer on 443 may stand in front of the API servers.
 BALANCED = """
-every-host > kube_lb        443/tcp
-outside    > kube_lb        443/tcp    need=optional
-kube_lb    > control-plane  6443/tcp
+every-host > kube_lb        443/kubernetes-api
+outside    > kube_lb        443/kubernetes-api    need=optional
+kube_lb    > control-plane  6443/kubernetes-api
 kube_lb    > worker         10256/tcp                 # kube-proxy: load balancers
 """
 
@@ -90,7 +90,8 @@ def test_other_ports(expected: Any, tmp_path: Path) -> None:
         "kube_etcd_ports": "12379-12380",
         "kube_node_ports": "31000-31099",
     }
-    table = TABLES + STACKED + BALANCED.replace("443/tcp", "8443/tcp").replace("68443/tcp", "443/tcp")
+    balanced = BALANCED.replace("443/kubernetes", "8443/kubernetes").replace("68443/kubernetes", "443/kubernetes")
+    table = TABLES + STACKED + balanced
     for old, new in (("6443", "443"), ("2379-2380", "12379-12380"), ("30000-32767", "31000-31099")):
         table = table.replace(f" {old}/", f" {new}/")
     expected.compare(expected.plan(["kubernetes"], HOSTS + LB, tmp_path, **ports), table)
@@ -109,7 +110,7 @@ def test_the_pod_network_of_one_host(expected: Any, tmp_path: Path) -> None:
 
 def test_a_balancer_outside_must_get_in(expected: Any, tmp_path: Path) -> None:
     lb = LB.replace("10.0.0.6", "192.0.2.2 portcheck_zone=outside")
-    table = re.sub("outside +>", "o1, b1 >", BALANCED) + "kube_lb > control-plane 6443/tcp\n"
+    table = re.sub("outside +>", "o1, b1 >", BALANCED) + "kube_lb > control-plane 6443/kubernetes-api\n"
     expected.compare(expected.plan(["kubernetes"], HOSTS + lb, tmp_path), TABLES + STACKED + table)
 
 

@@ -16,6 +16,8 @@ from probe.model.observation import Failure, Operation, Proof
 from probe.model.words import State, Transport
 from probe.probes import talk
 from probe.probes.fitting import Ended, Fit, compared, fit
+from probe.protocols import told
+from probe.spec.matrix.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -179,6 +181,15 @@ async def test_tls_from_the_beginning(peer: Peer, hold: Hold, server_tls: ssl.SS
     assert (seen.failure, seen.said) == (None, b"inside")
     assert seen.tls is not None
     assert seen.tls.version == "1.3"
+
+
+async def test_a_name_inside_tls(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:
+    dialogue = named("redis/tls", Transport.TCP)
+    assert dialogue is not None
+    seen = await hold(await peer(answering(b"+PONG\r\n"), ssl=server_tls), dialogue)
+    assert seen.failure is None
+    assert seen.tls is not None
+    assert told("redis/tls", Transport.TCP, seen.said) == "Redis says PONG"
 
 
 async def test_tls_that_is_asked_for(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:

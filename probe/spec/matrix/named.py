@@ -9,7 +9,7 @@ import msgspec
 
 from probe.model.http import HttpDemand
 from probe.model.words import Transport
-from probe.protocols import NAMED
+from probe.protocols import INSIDE_TLS, NAMED, known_as
 from probe.spec.matrix.asked import HTTP, demands
 from probe.spec.matrix.dialogue import Steps
 from probe.spec.matrix.problems import Place, Problems
@@ -71,9 +71,10 @@ def _usual(word: str) -> Web:
 @functools.cache
 def named(word: str, transport: Transport) -> Dialogue | None:
     """That of a protocol with a name."""
-    known = NAMED.get(word)
+    known = known_as(word)
+    inside: list[dict[str, Any]] = [{"tls": True}] if word.endswith(INSIDE_TLS) else []
     steps = (known.tcp if transport is Transport.TCP else known.udp) if known is not None else []
-    return read(steps) if steps else None
+    return read([*inside, *steps]) if steps else None
 
 
 def read(steps: list[dict[str, Any]]) -> Dialogue:

@@ -44,7 +44,8 @@ def about(text: str, marks: Iterable[str], cite: str = "") -> str:
 
 def protocol_told(spoken: Spoken) -> str:
     """`tcp`, `http`, `postgresql/tcp`, `esp`."""
-    return f"{spoken.application}/{spoken.protocol}" if spoken.application and spoken.protocol else spoken.word
+    alone = not spoken.application or spoken.protocol is None or "/" in spoken.application
+    return spoken.word if alone else f"{spoken.application}/{spoken.protocol}"
 
 
 def role_marks(role: Role) -> tuple[str, ...]:
