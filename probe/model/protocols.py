@@ -83,8 +83,8 @@ PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,5})?"
 NAMED = (*Protocol, *APPLICATIONS, *WEB, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""
 FORMS = (
-    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql, dns/udp, redis/tls or "
-    "etcd/https, icmp/8, ip/112, unix, unstated"
+    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql, dns/udp or redis/tls, "
+    "icmp/8, ip/112, unix, unstated"
 )
 
 

@@ -78,8 +78,8 @@ MEANINGS = {
         "The service answers, with an HTTP status that says that it does not work as it should.",
     ),
     Cause.UNHEALTHY: Meaning(
-        "the service says that it is unhealthy",
-        "The service itself says that it is not well.",
+        "the service is not well",
+        "The service is there and not well: it says so, or does not answer.",
     ),
     Cause.INTERCEPTED: Meaning(
         "something answers in the target's place",

@@ -30,14 +30,9 @@ def test_show_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     )
     # Row beside row of the document.
     assert "| db | 5432 | postgresql/tcp | db-postgresql: PostgreSQL database for AI Data and AI Processing " in out
-    assert (
-        "| nsq | 4150, 4151, 4160, 4161 | nsqd/tcp, nsqd-http/http, nsqlookupd/tcp, nsqlookupd-http/http | nsqd-tcp, nsqd-http, nsqlookupd-tcp, "
-        in out
-    )
-    assert (
-        "| controller | nsq | 4150, 4151, 4160, 4161 | nsqd/tcp, nsqd-http/http, nsqlookupd/tcp, nsqlookupd-http/http | controller-to-nsq: Used for queuing "
-        in out
-    )
+    spoken = "nsqd/tcp, nsqd-http/http, nsqlookupd/tcp, nsqlookupd-http/http"
+    assert f"| nsq | 4150, 4151, 4160, 4161 | {spoken} | nsqd-tcp, nsqd-http, nsqlookupd-tcp, " in out
+    assert f"| controller | nsq | 4150, 4151, 4160, 4161 | {spoken} | controller-to-nsq: Used for queuing " in out
     assert out.endswith("\nOpen, but allowed by no flow: advise inside, enforce outside\n")
 
 
