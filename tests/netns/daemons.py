@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import eventually
 
 if TYPE_CHECKING:
@@ -81,10 +83,15 @@ class Daemons:
         return self.lab.address(self.host).rpartition(".")[0]
 
 
-def missing(*names: str) -> list[str]:
-    """Servers that are not installed."""
+def needs(*names: str) -> None:
+    """Skip the test where these servers cannot be had; fail it where the tests are required."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    return [name for name in names if shutil.which(PROGRAMS.get(name, name), path=path) is None]
+    absent = [name for name in names if shutil.which(PROGRAMS.get(name, name), path=path) is None]
+    reason = f"not installed: {', '.join(absent)}" if absent else ""
+    if not reason and subprocess.run(["setpriv", "--reuid=1", "true"], capture_output=True, check=False).returncode:
+        reason = "some servers become another user, which needs root"
+    if reason:
+        (pytest.fail if os.environ.get("PORTCHECK_REQUIRE_NETNS") == "1" else pytest.skip)(reason)
 
 
 def write(place: Path, name: str, text: str) -> Path:

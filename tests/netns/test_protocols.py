@@ -6,7 +6,6 @@ The table protocol by server stands at the end of the tests.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from probe.model.protocols import spoken
 from probe.protocols import NAMED
 
 from . import harness
-from .daemons import PORTS, Daemons, missing
+from .daemons import PORTS, Daemons, needs
 from .harness import matrix, pair
 from .lab import Lab
 
@@ -71,10 +70,7 @@ OWN = {"ssh": "sshd", "smtp": "exim", "ldap": "slapd", "mysql": "mariadb", "amqp
 
 @pytest.fixture(scope="module")
 def daemons(_namespaces: None) -> Iterator[Daemons]:
-    absent = missing(*PORTS)
-    if absent:
-        reason = f"not installed: {', '.join(absent)}"
-        (pytest.fail if os.environ.get("PORTCHECK_REQUIRE_NETNS") == "1" else pytest.skip)(reason)
+    needs(*PORTS)
     # Not pytest's own: some of them become another user, who may not enter that.
     with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)

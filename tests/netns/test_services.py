@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .daemons import PORTS, SERVERS, Daemons, missing, once, write
+from .daemons import PORTS, SERVERS, Daemons, needs, once, write
 from .harness import pair
 from .lab import Lab, eventually
 
@@ -57,10 +57,7 @@ def empty_tgtd(daemons: Daemons, place: Path) -> None:
 
 @pytest.fixture(scope="module")
 def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
-    absent = missing(*NEEDED)
-    if absent:
-        reason = f"not installed: {', '.join(absent)}"
-        (pytest.fail if os.environ.get("PORTCHECK_REQUIRE_NETNS") == "1" else pytest.skip)(reason)
+    needs(*NEEDED)
     with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with Lab("a1", "b1") as lab, pytest.MonkeyPatch.context() as patched:
@@ -135,8 +132,7 @@ def test_the_handshake_is_told(services: Run) -> None:
 
 def test_who_may_not_send_from_a_port_says_so(portcheck: Portcheck) -> None:
     """DHCP is asked from port 68: without the privilege that is nobody's fault on the network."""
-    if missing("dhcpd"):
-        pytest.skip("not installed: dhcpd")
+    needs("dhcpd")
     with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with Lab("a1", "b1") as lab:
@@ -154,8 +150,7 @@ def test_who_may_not_send_from_a_port_says_so(portcheck: Portcheck) -> None:
 def test_one_after_the_other_breaks(portcheck: Portcheck) -> None:
     """A small site: each service is stopped once, and found."""
     names = {"postgresql": "postgresql 5432", "redis": "redis 6379", "dnsmasq": "dns 53", "chronyd": "ntp 123"}
-    if missing(*names):
-        pytest.skip(f"not installed: {', '.join(missing(*names))}")
+    needs(*names)
     with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with Lab("a1", "b1") as lab:
