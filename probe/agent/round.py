@@ -180,7 +180,9 @@ class Round:
             self._learn(attempt, rtt)
         if attempt in self._aside:
             self._aside.discard(attempt)
-            late = took > self._prompt and seen.failure is not Failure.TIMEOUT
+            # A service may think about what it was asked; only a bare answer that is late tells of somebody busy.
+            asked = attempt.aim.dialogue is not None
+            late = took > self._prompt and seen.failure is not Failure.TIMEOUT and not asked
             if late and now - self._shrunk > _SHRINK_EVERY:
                 self._window = max(self._window / 2, _LEAST_WINDOW)
                 self._shrunk = now

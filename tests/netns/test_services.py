@@ -11,7 +11,7 @@ import pytest
 
 from .daemons import PORTS, SERVERS, Daemons, needs, once, write
 from .harness import pair
-from .lab import Lab, eventually
+from .lab import Lab, chain, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +175,16 @@ def _stop(lab: Lab, name: str) -> None:
             os.kill(pid, 9)
     ports = PORTS[name]
     eventually(lambda: not set(ports) & lab.listening("b1"), 20, f"{name} to end")
+
+
+def test_data_that_does_not_pass_is_no_slow_service(portcheck: Portcheck) -> None:
+    """A device lets connections be made and swallows what they carry: to an asker, a service that does not answer."""
+    needs("redis")
+    with tempfile.TemporaryDirectory(prefix="portcheck-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with Lab("a1", "b1") as lab:
+            Daemons(lab, "b1", Path(folder)).start("redis")
+            lab.nft("r", chain("forward", "tcp dport 6379 tcp flags & psh == psh drop"))
+            run = portcheck(lab, pair(), {"redis": "redis 6379", "bare": "tcp 6379"}, phase="live")
+    assert run.outcome(service="redis") == ("blocked", "payload"), run
+    assert run.outcome(service="bare") == ("pass", None), run

@@ -1,0 +1,64 @@
+"""What a service that is asked in its own protocol comes to, by what it said and by who it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.model import dialogue
+from probe.model.dialogue import Dialogue, Known, Pattern, Send
+from probe.model.ends import Ends
+from probe.model.judge import judge
+from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, TargetView
+from probe.model.tls import TlsDemand
+from probe.model.words import Cause, Phase, Protocol, State, Verdict
+
+DIALOGUE = Dialogue(steps=(Send((Known(b"hi"),)), dialogue.Expect(patterns=(Pattern(start=(Known(b"ho"),)),))))
+SAID = {"state": State.OPEN, "operation": Operation.RECEIVE, "proof": Proof.ANSWERED}
+SILENT = {"state": State.OPEN, "operation": Operation.RECEIVE, "proof": Proof.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("seen", "more", "verdict", "cause"),
+    [
+        (SAID, {}, Verdict.PASS, None),
+        (SAID, {"view": TargetView(use=PortUse.FREE)}, Verdict.INCONCLUSIVE, Cause.CONFLICTING_EVIDENCE),
+        (SAID | {"failure": Failure.UNHEALTHY}, {}, Verdict.MISMATCH, Cause.UNHEALTHY),
+        (SAID | {"failure": Failure.BAD_ANSWER}, {}, Verdict.MISMATCH, Cause.WRONG_SERVICE),
+        (SAID | {"failure": Failure.BAD_ANSWER, "operation": Operation.TLS}, {}, Verdict.MISMATCH, Cause.TLS),
+        # What is demanded of TLS is demanded of a service that declined it too.
+        (SAID, {"tls": TlsDemand(minimum="1.2")}, Verdict.MISMATCH, Cause.TLS),
+        (SILENT | {"failure": Failure.TIMEOUT, "operation": Operation.TLS}, {}, Verdict.MISMATCH, Cause.TLS),
+        # Nothing was said: what that means depends on who did not say it.
+        (SILENT | {"failure": Failure.TIMEOUT}, {}, Verdict.MISMATCH, None),
+        (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.SPEAKER}, Verdict.MISMATCH, Cause.UNHEALTHY),
+        (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.RELAY}, Verdict.MISMATCH, Cause.UNHEALTHY),
+        (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.BALANCER}, Verdict.MISMATCH, Cause.WRONG_SERVICE),
+        (SILENT | {"failure": Failure.CLOSED}, {"holder": Holder.BALANCER}, Verdict.MISMATCH, Cause.UNHEALTHY),
+        (SILENT | {"failure": Failure.RESET}, {"holder": Holder.ANOTHER}, Verdict.MISMATCH, Cause.WRONG_SERVICE),
+        # The target's kernel did not confirm what was sent: no service was slow.
+        (SILENT | {"failure": Failure.TIMEOUT, "operation": Operation.SEND}, {}, Verdict.BLOCKED, Cause.PAYLOAD),
+        (
+            SILENT | {"failure": Failure.TIMEOUT, "operation": Operation.SEND},
+            {"ends": Ends(left=True, arrived=True, overflow=True)},
+            Verdict.DOWN,
+            Cause.OVERLOAD,
+        ),
+        # A server need not answer a stranger over UDP.
+        (
+            {"state": State.OPEN_FILTERED, "failure": Failure.TIMEOUT},
+            {"protocol": Protocol.UDP, "holder": Holder.SPEAKER},
+            Verdict.INCONCLUSIVE,
+            None,
+        ),
+        # An expression that cannot be asked is our own fault.
+        ({"state": State.ERROR, "failure": Failure.OTHER}, {}, Verdict.INCONCLUSIVE, Cause.RESOURCES),
+    ],
+)
+def test_a_service_that_is_asked_in_its_own_protocol(
+    situation: Any, seen: dict[str, Any], more: dict[str, Any], verdict: Verdict, cause: Cause | None
+) -> None:
+    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "dialogue": DIALOGUE, **more}
+    found = judge(situation(seen=Observation(**seen), **given))
+    assert (found.verdict, found.cause) == (verdict, cause)
