@@ -162,3 +162,14 @@ def test_the_servers_live_on(wrong: Run, daemons: Daemons, portcheck: Portcheck)
     services = {need.split()[0]: need for need in RIGHT}
     again = portcheck(daemons.lab, pair(), services, phase="live")
     assert again.verdicts() == {"pass"}, again
+
+
+IPV6 = ("ssh 22", "dns 53", "tftp 69", "ntp 123", "nfs 2049", "postgresql 5432", "redis 6379", "mysql 3306", "ldap 389",
+        "amqp 5672", "zookeeper 2181", "smtp 25", "prometheus 9090")  # fmt: skip
+
+
+def test_over_ipv6(daemons: Daemons, portcheck: Portcheck) -> None:
+    services = {need.split()[0]: need for need in IPV6}
+    run = portcheck(daemons.lab, pair(), services, phase="live", families=(6,))
+    assert {row["service"] for row in run.rows()} == services.keys()
+    assert run.verdicts() == {"pass"}, run

@@ -13,15 +13,20 @@ import pytest
 
 from probe.model.check import Check
 from probe.model.dialogue import Dialogue, Expect, Secure
+from probe.model.http import HttpTerms
 from probe.model.judge import Situation, judge
+from probe.model.matrix import Service
 from probe.model.observation import PortUse, TargetView
 from probe.model.ports import PortSet
+from probe.model.protocols import WEB, spoken
 from probe.model.words import Cause, Phase, Policy, Protocol, Transport, Verdict
 from probe.model.words import Expect as Wanted
-from probe.probes import talk
+from probe.probes import http, talk
+from probe.probes.attempt import Attempt, Terms
 from probe.probes.letters import MOST_KEPT
 from probe.protocols import NAMED, holder, told
-from probe.spec.matrix.named import named
+from probe.spec.matrix.named import named, web
+from probe.wire.messages import Aim
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -153,3 +158,33 @@ async def test_where_nobody_listens(name: str, free_port: int, hold: Callable[..
     assert dialogue is not None
     seen = await hold(free_port, dialogue)
     assert (seen.state, seen.failure) == ("closed", "refused")
+
+
+async def webs(port: int, name: str) -> tuple[Verdict, Any, Observation]:
+    service = Service(name=name, protocols=(name,))
+    how = web(service, spoken(name)[0])
+    assert how.http is not None
+    terms = HttpTerms(text=how.http.text, regex=how.http.regex, known_by=how.http.known_by)
+    aim = Aim(task=1, target=1, address="127.0.0.1", ports=str(port), protocol=WEB[name], path=how.path, http=terms)
+    seen, _ = await http.probe(Attempt(aim, "127.0.0.1", port), Terms(number=1, timeout=PATIENCE))
+    check = Check(
+        id="1", source="a", source_role="a", target="b", target_role="b", address="127.0.0.1", path=how.path,
+        transport=Transport.TCP, ports=PortSet.of([port]), protocol=WEB[name], service=name, matrix="m", rule="r",
+        expect=Wanted.REACH, policy=Policy.ENFORCE, application=name, status=how.status,
+    )  # fmt: skip
+    view = TargetView(use=PortUse.LISTENER, by="dhcpd (pid 1)")
+    judged = judge(Situation(check=check, phase=Phase.LIVE, seen=seen, view=view, holder=holder(name, view.by)))
+    return judged.verdict, judged.cause, seen
+
+
+@pytest.mark.parametrize("peers", HOSTILE, ids=lambda peers: peers.__name__)
+async def test_over_http(peers: Any, peer: Callable[..., Awaitable[int]]) -> None:
+    port, began = await peer(peers), time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        tasks = {name: group.create_task(webs(port, name)) for name in WEB}
+    assert time.monotonic() - began < 10
+    for name, task in tasks.items():
+        verdict, cause, seen = task.result()
+        assert verdict is Verdict.MISMATCH, (name, seen)
+        assert cause in (Cause.WRONG_SERVICE, Cause.TLS), (name, seen)
+        assert seen.text.isprintable()
