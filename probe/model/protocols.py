@@ -83,7 +83,7 @@ PATTERN = r"[a-z][a-z0-9-]{1,23}(?:/[a-z0-9]{1,5})?"
 NAMED = (*Protocol, *APPLICATIONS, *WEB, "icmp", *_IP, "unix", "unstated")
 """All words but the numbered ones, and those with a transport."""
 FORMS = (
-    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql, dns/udp or redis/tls, "
+    "tcp, udp, tls, http, https, http-or-https, the protocol of an application such as postgresql, dns/udp, redis/tls, "
     "icmp/8, ip/112, unix, unstated"
 )
 

@@ -22,7 +22,7 @@ from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, Transport
 from probe.wire.frames import WireError, frame
 
-VERSION = 4
+VERSION = 5
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
