@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .harness import Portcheck, Run
 
-NEEDED = ("postgresql", "redis", "chronyd", "tgtd", "haproxy", "dnsmasq", "dhcpd", "slapd")
+NEEDED = ("postgresql", "redis", "chronyd", "tgtd", "haproxy", "dnsmasq", "dhcpd", "slapd", "etcd")
 
 
 def locked_redis(daemons: Daemons, place: Path) -> None:
@@ -55,6 +55,48 @@ def empty_tgtd(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "8")
 
 
+def certified(place: Path, name: str) -> tuple[Path, Path]:
+    """Key and certificate of an authority of its own, and one that it vouches for; both in `place`."""
+    key, certificate = place / "key.pem", place / "certificate.pem"
+    made = ("-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}")
+    once("openssl", "req", "-x509", *made, "-keyout", key, "-out", certificate)
+    return key, certificate
+
+
+def secured_etcd(daemons: Daemons, place: Path) -> None:
+    """Members show each other certificates; clients need none."""
+    key, certificate = certified(place, "etcd.example")
+    peer = f"https://{daemons.lab.address(daemons.host)}:2380"
+    daemons.run(
+        place, "etcd", f"--data-dir={place}/data", "--listen-client-urls=https://0.0.0.0:2379",
+        "--advertise-client-urls=https://127.0.0.1:2379", f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}", f"--cert-file={certificate}",
+        f"--key-file={key}", f"--peer-cert-file={certificate}", f"--peer-key-file={key}", "--peer-client-cert-auth",
+        f"--peer-trusted-ca-file={certificate}",
+    )  # fmt: skip
+
+
+def secured_redis(daemons: Daemons, place: Path) -> None:
+    key, certificate = certified(place, "redis.example")
+    daemons.run(
+        place, "redis-server", "--bind", "*", "--port", "0", "--tls-port", "6390", "--tls-cert-file", certificate,
+        "--tls-key-file", key, "--tls-auth-clients", "no", "--protected-mode", "no", "--save", "",
+    )  # fmt: skip
+
+
+def secured_slapd(daemons: Daemons, place: Path) -> None:
+    key, certificate = certified(place, "ldap.example")
+    (place / "data").mkdir()
+    config = write(
+        place,
+        "conf",
+        f"include /etc/ldap/schema/core.schema\npidfile {place}/pid\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n"
+        f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n"
+        f"database mdb\nsuffix dc=example\ndirectory {place}/data\n",
+    )
+    daemons.run(place, "/usr/sbin/slapd", "-h", "ldaps:///", "-f", config, "-d", "stats")
+
+
 @pytest.fixture(scope="module")
 def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
     needs(*NEEDED)
@@ -68,38 +110,50 @@ def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
                 (closed_chronyd, ("udp 323",)),
                 (choosy_chronyd, ("udp 1123",)),
                 (empty_tgtd, ("tcp 3260",)),
+                (secured_etcd, ("tcp 2379", "tcp 2380")),
+                (secured_redis, ("tcp 6390",)),
+                (secured_slapd, ("tcp 636",)),
             ):
                 patched.setitem(SERVERS, start.__name__, start)
                 patched.setitem(PORTS, start.__name__, ports)
                 daemons.start(start.__name__)
             daemons.start("haproxy", "dnsmasq")
-            yield portcheck(lab, pair(), MATRIX, phase="live")
+            place = Path(folder) / "secured_etcd"
+            text = MATRIX.format(certificate=place / "certificate.pem", key=place / "key.pem")
+            yield portcheck(lab, pair(), text, phase="live")
 
 
 MATRIX = """\
 portcheck: 1
 name: lab
-roles: {source: {}, target: {}}
+roles: {{source: {{}}, target: {{}}}}
 services:
-  redis: {role: target, port: 6380, protocol: redis}
-  postgresql: {role: target, port: 5432, protocol: postgresql}
-  trusted: {role: target, port: 5432, protocol: postgresql, tls: {trust: true}}
+  redis: {{role: target, port: 6380, protocol: redis}}
+  postgresql: {{role: target, port: 5432, protocol: postgresql}}
+  trusted: {{role: target, port: 5432, protocol: postgresql, tls: {{trust: true}}}}
   own-words:
     role: target
     port: 5432
     dialogue:
-      - {starttls: {send: {hex: 00000008 04d2162f}, expect: {text: S, whole: true}}}
-  idle-client: {role: target, port: 123, protocol: ntp}
-  local-commands: {role: target, port: 323, protocol: chrony}
-  other-network: {role: target, port: 1123, protocol: ntp}
-  no-targets: {role: target, port: 3260, protocol: iscsi}
-  dead-web: {role: target, port: 8000, protocol: prometheus}
-  dead-raw: {role: target, port: 7000, protocol: kafka}
-  nobody: {role: target, port: 7001, protocol: kafka}
+      - {{starttls: {{send: {{hex: 00000008 04d2162f}}, expect: {{text: S, whole: true}}}}}}
+  idle-client: {{role: target, port: 123, protocol: ntp}}
+  local-commands: {{role: target, port: 323, protocol: chrony}}
+  other-network: {{role: target, port: 1123, protocol: ntp}}
+  no-targets: {{role: target, port: 3260, protocol: iscsi}}
+  dead-web: {{role: target, port: 8000, protocol: prometheus}}
+  dead-raw: {{role: target, port: 7000, protocol: kafka}}
+  nobody: {{role: target, port: 7001, protocol: kafka}}
+  members: {{role: target, port: 2379, protocol: etcd}}
+  peers: {{role: target, port: 2380, protocol: etcd-peer}}
+  peers-known: {{role: target, port: 2380, protocol: etcd-peer, tls: {{certificate: "{certificate}", key: "{key}"}}}}
+  redis-tls: {{role: target, port: 6390, protocol: redis/tls}}
+  redis-plain: {{role: target, port: 6390, protocol: redis}}
+  directory: {{role: target, port: 636, protocol: ldaps}}
 flows:
-  - {from: source, to: [redis, postgresql, trusted, own-words, idle-client, local-commands, other-network]}
-  - {from: source, to: [no-targets, dead-web, dead-raw, nobody]}
-policy: {inside: ignore, outside: ignore}
+  - {{from: source, to: [members, peers, peers-known, redis-tls, redis-plain, directory]}}
+  - {{from: source, to: [redis, postgresql, trusted, own-words, idle-client, local-commands, other-network]}}
+  - {{from: source, to: [no-targets, dead-web, dead-raw, nobody]}}
+policy: {{inside: ignore, outside: ignore}}
 """
 FOUND = {
     "redis": ("pass", None, "Redis wants a password"),
@@ -113,6 +167,12 @@ FOUND = {
     "dead-web": ("mismatch", "unhealthy", "503"),
     "dead-raw": ("mismatch", "unhealthy", "closed by the other side"),
     "nobody": ("down", "not-listening", ""),
+    "members": ("pass", None, "HTTPS: HTTP 200"),
+    "peers": ("mismatch", "tls", "client certificate"),
+    "peers-known": ("pass", None, "HTTPS: HTTP 200"),
+    "redis-tls": ("pass", None, "Redis says PONG"),
+    "redis-plain": ("mismatch", "unhealthy", ""),
+    "directory": ("pass", None, "LDAP answer"),
 }
 
 
