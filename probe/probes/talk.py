@@ -31,6 +31,7 @@ _THINKING = 5.0
 # A peer that still talks when we leave is heard out for a moment, so that it need not complain about a reset.
 _FAREWELL, _MOST_FAREWELL = 0.2, 65_536
 _PIECE = 4096
+_ALERT = b"\x15\x03"  # the record of an alert, from SSL 3 to TLS 1.3 (RFC 8446, section 5.1)
 
 
 async def hold(attempt: Attempt, terms: Terms, dialogue: Dialogue) -> tuple[Observation, float | None]:
@@ -122,6 +123,10 @@ class _Line:
             raise
         except ValueError as error:
             raise Ended(Failure.OTHER, Operation.TLS, str(error)) from None
+
+    @property
+    def secured(self) -> bool:
+        return self._tls is not None
 
     @property
     def unacknowledged(self) -> bool:
@@ -233,10 +238,10 @@ class _Talk:
                     if state is Fit.YES:
                         return is_other
                     if state is Fit.NO or len(data) >= most:
-                        raise Ended(Failure.BAD_ANSWER, Operation.RECEIVE, excerpt(data))
+                        raise self._another(data)
         except TimeoutError:
             if data and state is Fit.NOT_YET:
-                raise Ended(Failure.BAD_ANSWER, Operation.RECEIVE, excerpt(data)) from None
+                raise self._another(data) from None
             lost = not data and self._asked and self._line.unacknowledged
             raise Ended(Failure.TIMEOUT, Operation.SEND if lost else Operation.RECEIVE, excerpt(data)) from None
 
@@ -251,7 +256,13 @@ class _Talk:
             piece, failure = b"", Failure.RESET
         if piece:
             return piece
-        raise Ended(Failure.BAD_ANSWER if before else failure, Operation.RECEIVE, excerpt(before))
+        raise self._another(before) if before else Ended(failure, Operation.RECEIVE)
+
+    def _another(self, data: bytes) -> Ended:
+        """The end of a dialogue with somebody who says this."""
+        if data.startswith(_ALERT) and not self._line.secured:
+            return Ended(Failure.BAD_ANSWER, Operation.TLS, "it answered with a TLS alert: it wants TLS")
+        return Ended(Failure.BAD_ANSWER, Operation.RECEIVE, excerpt(data))
 
     def _compare(self, patterns: tuple[Pattern, ...], others: tuple[Pattern, ...], data: bytes) -> tuple[Fit, bool]:
         """How it fits, and whether it is one of the others."""

@@ -192,6 +192,11 @@ async def test_a_name_inside_tls(peer: Peer, hold: Hold, server_tls: ssl.SSLCont
     assert told("redis/tls", Transport.TCP, seen.said) == "Redis says PONG"
 
 
+async def test_a_server_that_wants_tls_and_says_so(peer: Peer, hold: Hold) -> None:
+    seen = await hold(await peer(answering(b"\x15\x03\x01\x00\x02\x02\x46")), [{"send": "a"}, {"expect": "b"}])
+    assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
+
+
 async def test_tls_that_is_asked_for(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:
     async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.readline() == b"STARTTLS\n"
