@@ -184,7 +184,11 @@ def _service(situation: Situation) -> Judgement:
         # was answered, that was lost.
         ends = situation.ends
         told = ends is not None and (False in (ends.left, ends.arrived) or ends.answered is Answer.ACCEPT)
-        return (_by_both_ends(situation, seen) if told else None) or _unknown(None)
+        if told:
+            return _by_both_ends(situation, seen) or _unknown(None)
+        # Whatever became of the datagram, no service of the kind could have had it.
+        other = use is PortUse.LISTENER and situation.holder is Holder.ANOTHER
+        return _mismatch(Cause.WRONG_SERVICE) if other else _unknown(None)
     if use is PortUse.UNKNOWN and not situation.alive:
         # Nothing on the target speaks for it: only who says that it rejects can be believed, the target included, and
         # the source of what it did not send. A closed port is no rejection.

@@ -105,7 +105,7 @@ class Holder(StrEnum):
     SPEAKER = "speaker"  # it is known to speak it
     RELAY = "relay"  # it listens in the place of others: a published port, a tunnel
     BALANCER = "balancer"  # the same, or it speaks HTTP on its own
-    ANOTHER = "another"
+    ANOTHER = "another"  # it is known to speak another
     UNKNOWN = "unknown"
 
 

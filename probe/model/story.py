@@ -290,7 +290,7 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
 _FAILED: dict[Cause | None, str] = {
     Cause.PORT_TAKEN: "before the installation {by} already listens there{bound}",
     Cause.INTERCEPTED: "something on the way to {target} answers in its place",
-    Cause.WRONG_SERVICE: "what answers does not speak the protocol",
+    Cause.WRONG_SERVICE: "what is there does not speak the protocol",
     Cause.UNHEALTHY: "the service is there, and not well",
     Cause.TLS: "what answers does not speak TLS as it should",
     Cause.HTTP_STATUS: "the service answers HTTP {status}",

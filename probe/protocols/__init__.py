@@ -85,6 +85,7 @@ _RELAYS = frozenset({
     "docker-proxy", "rootlessport", "stunnel", "stunnel4", "socat", "systemd-socket-", "kube-proxy", "pasta",
     "slirp4netns",
 })  # fmt: skip
+_RUNTIMES = frozenset({"java", "beam", "beam.smp", "systemd"})
 _BALANCERS = frozenset({"haproxy", "nginx", "envoy", "traefik", "caddy"})
 
 
@@ -117,10 +118,10 @@ def holder(word: str, by: str) -> Holder:
         return Holder.BALANCER
     if names & _RELAYS:
         return Holder.RELAY
-    # Where any program may speak it, only those that are known for something else are others.
-    return Holder.ANOTHER if known.programs or names <= _programs() else Holder.UNKNOWN
+    return Holder.ANOTHER if names <= _programs() else Holder.UNKNOWN
 
 
 @functools.cache
 def _programs() -> frozenset[str]:
-    return frozenset(program for known in NAMED.values() for program in known.programs.split())
+    """Those that are known for a protocol, and do not run other people's programs."""
+    return frozenset(program for known in NAMED.values() for program in known.programs.split()) - _RUNTIMES

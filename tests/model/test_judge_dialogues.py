@@ -52,6 +52,12 @@ SILENT = {"state": State.OPEN, "operation": Operation.RECEIVE, "proof": Proof.AC
             Verdict.INCONCLUSIVE,
             None,
         ),
+        (
+            {"state": State.OPEN_FILTERED, "failure": Failure.TIMEOUT},
+            {"protocol": Protocol.UDP, "holder": Holder.ANOTHER},
+            Verdict.MISMATCH,
+            Cause.WRONG_SERVICE,
+        ),
         # An expression that cannot be asked is our own fault.
         ({"state": State.ERROR, "failure": Failure.OTHER}, {}, Verdict.INCONCLUSIVE, Cause.RESOURCES),
     ],

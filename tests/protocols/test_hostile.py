@@ -38,6 +38,8 @@ TCP = [name for name, known in NAMED.items() if known.tcp]
 UDP = [name for name, known in NAMED.items() if known.udp]
 GARBAGE = bytes((7 * number + number // 11) % 256 for number in range(700))
 PATIENCE = 0.3
+# A program that is known for something else than any of those that are asked.
+OTHER = "influxd (pid 1)"
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -129,7 +131,7 @@ async def test_over_tcp(
     assert len(seen.said) <= MOST_KEPT
     assert seen.text.isprintable()
     assert isinstance(told(name, Transport.TCP, seen.said), str)
-    verdict, cause = outcome(name, Transport.TCP, dialogue, seen, "mystery (pid 1)")
+    verdict, cause = outcome(name, Transport.TCP, dialogue, seen, OTHER)
     assert verdict is Verdict.MISMATCH, seen
     assert cause in (Cause.WRONG_SERVICE, Cause.TLS), seen
     # The same from the program that should be there is its illness.
@@ -144,12 +146,14 @@ async def test_over_udp(name: str, answer: str, post: Any, hold: Callable[..., A
     assert dialogue is not None
     port, heard = await post(ANSWERS[answer])
     seen = await hold(port, hurried(dialogue), Transport.UDP, timeout=PATIENCE)
-    verdict, cause = outcome(name, Transport.UDP, dialogue, seen, "mystery (pid 1)")
+    verdict, cause = outcome(name, Transport.UDP, dialogue, seen, OTHER)
     assert heard
     assert len(seen.said) <= MOST_KEPT
-    assert (verdict, cause) == (
-        (Verdict.INCONCLUSIVE, None) if answer == "silent" else (Verdict.MISMATCH, Cause.WRONG_SERVICE)
-    ), seen
+    assert (verdict, cause) == (Verdict.MISMATCH, Cause.WRONG_SERVICE), seen
+    # The same from a program that is unknown, or that should be there: a server need not answer a stranger.
+    for by in ("mystery (pid 1)", f"{NAMED[name].programs.split()[0]} (pid 1)"):
+        wanted = (Verdict.INCONCLUSIVE, None) if answer == "silent" else (Verdict.MISMATCH, Cause.WRONG_SERVICE)
+        assert outcome(name, Transport.UDP, dialogue, seen, by) == wanted
 
 
 @pytest.mark.parametrize("name", TCP)
