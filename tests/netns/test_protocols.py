@@ -67,8 +67,8 @@ SEVERAL = {"dnsmasq": _DNSMASQ, "tftp": _DNSMASQ, "chronyd": _CHRONYD, "cmdmon":
 SECURED = ("ldaps", "kubelet", "kubernetes-api")
 # Whoever has metrics is an exporter.
 ALSO = {("prometheus-exporter", "etcd"), ("prometheus-exporter", "prometheus")}
-OWN = {"ssh": "sshd", "smtp": "exim", "ldap": "slapd", "mysql": "mariadb", "dns": "dnsmasq",
-       "ntp": "chronyd", "snmp": "snmpd", "chrony": "cmdmon"}  # fmt: skip
+OWN = {"docker-registry": "registry", "ssh": "sshd", "smtp": "exim", "ldap": "slapd", "mysql": "mariadb",
+       "dns": "dnsmasq", "ntp": "chronyd", "snmp": "snmpd", "chrony": "cmdmon"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
