@@ -32,9 +32,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
     a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
     says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
-    at that address a port accepted where nothing listens. Addresses are those that belong to source and target;
-    `source_carried` those that the source has beside its own of the inventory.
-    `holder` is what the process that has the port is to the protocol, `told` what the service answered, in words.
+    at that address a port accepted where nothing listens. `holder` is what the process that has the port is to the
+    protocol, `told` what the service answered, in words. Addresses are those that belong to source and
+    target; `source_carried` those that the source has beside its own of the inventory.
     """
 
     check: Check
