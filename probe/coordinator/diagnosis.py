@@ -219,7 +219,7 @@ class Diagnosis:
         def results(part: Results) -> None:
             for outcome in part.outcomes:
                 task = outcome.task // _ATTEMPTS
-                if task < len(suspects):
+                if 0 <= task < len(suspects):
                     for port in PortSet.parse(outcome.ports) & suspects[task].ports:
                         known = outcomes.get((task, port))
                         if known is None or says_more(outcome, known, suspects[task].piece):

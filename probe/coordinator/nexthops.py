@@ -83,7 +83,7 @@ class NextHops:
             failed.update(
                 tries[outcome.task][0]
                 for outcome in part.outcomes
-                if outcome.seen.failure is not None and outcome.task < len(tries)
+                if outcome.seen.failure is not None and 0 <= outcome.task < len(tries)
             )
 
         def order(given: int) -> Walk:
@@ -116,7 +116,7 @@ class NextHops:
             return
         paths: dict[_Pair, dict[int, Path]] = {}
         for number, path in traced.paths.items():
-            if number < len(chosen):
+            if 0 <= number < len(chosen):
                 pair, _, piece = chosen[number]
                 paths.setdefault(pair, {})[id(piece)] = path
         bad = {pair[:2] for pair, own in paths.items() if any(map(_proves, own.values())) or _is_tcp(pair, own)}

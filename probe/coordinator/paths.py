@@ -108,7 +108,7 @@ class Paths:
             traced = await found[0].ask(order, Traced, _DEADLINE)
         except (AgentLost, AgentRefused):
             return {}
-        return {chosen[number].place: path for number, path in traced.paths.items() if number < len(chosen)}
+        return {chosen[number].place: path for number, path in traced.paths.items() if 0 <= number < len(chosen)}
 
 
 def shared(failed: Collection[Failed], known: Mapping[Place, Path]) -> dict[Place, Path]:

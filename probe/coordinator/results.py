@@ -125,7 +125,7 @@ class Results:
 
     def _situation(self, check: Check, piece: Piece | None, **more: object) -> Situation:
         source, target = self._problem(check.source), self._problem(check.target)
-        kept = ("seen", "view", "ends", "path", "large", "decoy")
+        kept = ("seen", "view", "ends", "path", "large", "decoy", "doubtful")
         known = {name: getattr(piece, name) for name in kept} if piece is not None else {}
         fields: dict[str, object] = {**known, **more}
         facts = piece.seen.tls if piece is not None and piece.seen is not None else None

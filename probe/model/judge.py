@@ -33,8 +33,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
     says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
     at that address a port accepted where nothing listens. `holder` is what the process that has the port is to the
-    protocol, `told` what the service answered, in words. Addresses are those that belong to source and
-    target; `source_carried` those that the source has beside its own of the inventory.
+    protocol, `told` what the service answered, in words. `doubtful`: it worked, and the target did not see it come in.
+    Addresses are those that belong to source and target; `source_carried` those that the source has beside its own of
+    the inventory.
     """
 
     check: Check
@@ -55,6 +56,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     decoy: bool = False
     holder: Holder = Holder.UNKNOWN
     told: str = ""
+    doubtful: bool = False
     source_addresses: frozenset[str] = frozenset()
     source_carried: frozenset[str] = frozenset()
     target_addresses: frozenset[str] = frozenset()
@@ -247,6 +249,8 @@ def _there(situation: Situation) -> Judgement:
 def _passes(situation: Situation) -> Judgement:
     """It got through; and so would every other connection, unless one of several next hops loses them."""
     path = situation.path
+    if situation.doubtful and situation.ends is None:
+        return _unknown(Cause.CONFLICTING_EVIDENCE)  # and nobody could look again
     if path is not None and path.by_flow.bad_hop:
         # Flows that came by the same devices may be lost on the way back just as well.
         return _blocked(Cause.NETWORK, _stopped(situation)) if path.forked else _blocked(None, None)

@@ -267,10 +267,8 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return f"the name {situation.check.address} could not be looked up on {situation.check.source}"
         case Cause.TIMEOUT:
             return problem or "not measured before the time ran out"
-        case Cause.CONFLICTING_EVIDENCE if situation.receipts.elsewhere:
-            return f"the stand-in of {situation.receipts.elsewhere} answered in the place of {situation.check.target}"
-        case Cause.CONFLICTING_EVIDENCE if situation.view.use is PortUse.STAND_IN:
-            return f"something answers in the place of {situation.check.target}: whether that itself can be reached is not known"
+        case Cause.CONFLICTING_EVIDENCE if contradiction := _contradiction(situation):
+            return contradiction
         case _ if situation.astray:
             return f"the name {situation.check.address} leads to another machine on {situation.check.source}"
         case _ if situation.seen is not None and situation.seen.failure is Failure.NOT_RESOLVED:
@@ -285,6 +283,18 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
             return "a service need not answer a stranger's datagram: only a stand-in or its own protocol can tell"
         case _:
             return "nothing listens there now, and in phase live nothing is opened: use --phase auto to have a stand-in answer"
+
+
+def _contradiction(situation: Situation) -> str:
+    """Who may have answered in the target's place; empty where nothing tells."""
+    target = situation.check.target
+    if situation.receipts.elsewhere:
+        return f"the stand-in of {situation.receipts.elsewhere} answered in the place of {target}"
+    if situation.doubtful:
+        return f"it worked, yet {target} saw nothing come in, and nobody could look again: who answered is not known"
+    if situation.view.use is PortUse.STAND_IN:
+        return f"something answers in the place of {target}: whether that itself can be reached is not known"
+    return ""
 
 
 _FAILED: dict[Cause | None, str] = {

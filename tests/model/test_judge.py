@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.model.certificate import Certificate
+from probe.model.ends import Ends
 from probe.model.http import HttpDemand
 from probe.model.judge import Judgement, Situation, http_healthy, judge
 from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
@@ -407,3 +408,10 @@ def test_who_rejects_in_the_name_of_a_translated_address_is_not_proven(situation
 def test_nor_is_what_it_does_to_a_stranger_a_fault_of_that_host(situation: Any, what: Observation) -> None:
     found = situation(phase=AUTO, seen=what, receipts=Receipts(elsewhere="b2"))
     assert judge(found) == Judgement(verdict=Verdict.INCONCLUSIVE, cause=Cause.CONFLICTING_EVIDENCE)
+
+
+def test_what_the_target_did_not_see_come_in_is_no_pass_until_somebody_looked_again(situation: Any) -> None:
+    case = situation(seen=ACCEPTED, view=LISTENER, phase=LIVE, doubtful=True)
+    assert judge(case) == Judgement(verdict=Verdict.INCONCLUSIVE, cause=Cause.CONFLICTING_EVIDENCE)
+    looked = situation(seen=ACCEPTED, view=LISTENER, phase=LIVE, doubtful=True, ends=Ends(left=True))
+    assert judge(looked).verdict is Verdict.PASS
