@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from probe.model.words import Transport
+from probe.witness.netlink import dump
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
+# linux/sock_diag.h, linux/inet_diag.h.
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
-_REQUEST, _DUMP, _DONE, _ERROR = 1, 0x300, 3, 2
 _V6ONLY = 11  # INET_DIAG_SKV6ONLY
 _TCP_LISTEN, _TCP_CLOSE = 1 << 10, 1 << 7  # unconnected UDP sockets are in state CLOSE
-_HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBxI48x")
 # Family, state, timer, retransmissions; ports, addresses, interface, cookie; expiry, queues, user, inode.
 _MESSAGE = struct.Struct("=BBBB H 34x I 8x I II II")
 _ATTRIBUTE = struct.Struct("=HH")
 _PROTOCOLS = {Transport.TCP: (socket.IPPROTO_TCP, _TCP_LISTEN), Transport.UDP: (socket.IPPROTO_UDP, _TCP_CLOSE)}
-_RECEIVE, _MOST_MESSAGES, _SECONDS = 1 << 17, 4000, 2.0
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -52,34 +46,14 @@ class Listening(msgspec.Struct, frozen=True):
 def listening(transport: Transport) -> list[Listening]:
     """All listeners of this host; none where the kernel does not say."""
     found: list[Listening] = []
+    protocol, states = _PROTOCOLS[transport]
     for family in (socket.AF_INET, socket.AF_INET6):
+        query = _QUERY.pack(family, protocol, 0, states)
         try:
-            with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as asked:
-                asked.settimeout(_SECONDS)
-                asked.send(_query(family, transport))
-                found += _answers(asked)
+            found += map(read, dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, query, _SOCK_DIAG_BY_FAMILY))
         except (OSError, struct.error):
             continue
     return found
-
-
-def _query(family: int, transport: Transport) -> bytes:
-    protocol, states = _PROTOCOLS[transport]
-    body = _QUERY.pack(family, protocol, 0, states)
-    return _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _REQUEST | _DUMP, 1, 0) + body
-
-
-def _answers(asked: socket.socket) -> Iterator[Listening]:
-    for _ in range(_MOST_MESSAGES):
-        data = asked.recv(_RECEIVE)
-        at = 0
-        while at + _HEADER.size <= len(data):
-            size, kind, _, _, _ = _HEADER.unpack_from(data, at)
-            if kind in (_DONE, _ERROR) or size < _HEADER.size:
-                return
-            if kind == _SOCK_DIAG_BY_FAMILY:
-                yield read(data[at + _HEADER.size : at + size])
-            at += (size + 3) & ~3
 
 
 def read(message: bytes) -> Listening:
