@@ -31,6 +31,7 @@ SERVICES = {
     "lost": "udp 5004",
     "forged": "tcp 5005",
     "kept": "tcp 5006",
+    "both": "tcp 5007",
     "many": "tcp 5010-5999",
 }
 RULES = {
@@ -125,7 +126,7 @@ def told(portcheck: Portcheck) -> Iterator[Mapping[str, Told]]:
             "lost": ("5004/udp", hosts[4]),
             "forged": ("5005", hosts[4]),
             "kept": ("5006", hosts[4]),
-            "both": ("5000", inventory(lab, pair(), (4, 6), {})),
+            "both": ("5007", inventory(lab, pair(), (4, 6), {})),
             "blind": ("5001", hosts[4].replace(exec_b1, f"{exec_b1} {WITHOUT_RAW}")),
         }
         # Now and then all flows of a trace happen to take the same of two ways.
