@@ -7,6 +7,7 @@ import msgspec
 from probe.model.certificate import TlsSeen
 from probe.model.check import Unchecked
 from probe.model.exposed import Exposed, Listener
+from probe.model.waiver import Waived, WaiverUse
 from probe.model.words import (
     Cause,
     Expect,
@@ -47,6 +48,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     if a handshake told something. `instead` says why nothing is lost although this failed, such as another way that
     the matrix says is enough: then it fails no run. Of what is exposed, `listener` is who takes it, where the target
     said so, `allowed` are the roles from which a flow leads there, and `undeclared` that no service has the port.
+    `waived`: it fails no run, for somebody has accepted it.
     """
 
     id: str
@@ -82,22 +84,22 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     listener: Listener | None = None
     allowed: tuple[str, ...] = ()
     undeclared: bool = False
+    waived: Waived | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def deviates(self) -> bool:
         """Whether this row moves the exit code to 1."""
-        return (
-            self.verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE)
-            and self.policy is Policy.ENFORCE
-            and self.need is Need.REQUIRED
-            and not self.instead
-        )
+        return self._counts and self.verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE)
 
     @property
     def unsettled(self) -> bool:
         """Whether this row moves the exit code to 6."""
-        counts = self.policy is Policy.ENFORCE and self.need is Need.REQUIRED and not self.instead
-        return counts and self.verdict is Verdict.INCONCLUSIVE
+        return self._counts and self.verdict is Verdict.INCONCLUSIVE
+
+    @property
+    def _counts(self) -> bool:
+        required = self.policy is Policy.ENFORCE and self.need is Need.REQUIRED
+        return required and not self.instead and not self.waived
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +160,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a report may show. `not_checkable` is what the matrix asks for and cannot be probed. `notes` are
     sentences about the run as a whole (groups that no matrix knows, hosts without an address). `exposure`: how ports
-    that no service names were looked for; None where they were not.
+    that no service names were looked for; None where they were not. `waivers`: those that were laid over the rows.
     """
 
     schema: str = "portcheck.report/1"
@@ -169,6 +171,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     not_checkable: tuple[Unchecked, ...] = ()
     notes: tuple[str, ...] = ()
     exposure: Exposed | None = None
+    waivers: tuple[WaiverUse, ...] = ()
 
 
 def summarise(checks: tuple[CheckResult, ...], not_checkable: int = 0) -> Summary:

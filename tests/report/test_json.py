@@ -77,6 +77,7 @@ def test_fields_come_in_the_order_of_the_design(rich: Report) -> None:
         "not_checkable",
         "notes",
         "exposure",
+        "waivers",
     ]
     for value, order in (
         (data["run"], RUN),

@@ -1,0 +1,1 @@
+"""The scheduled audit: when runs are made, who is told, and the pages to look at."""

@@ -1,0 +1,1 @@
+"""Runs kept, and what changed between them. It reads results and never runs anything."""
