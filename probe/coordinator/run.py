@@ -18,6 +18,7 @@ import msgspec
 
 from probe import __version__
 from probe.coordinator.agents import Agents
+from probe.coordinator.aiming import Aiming
 from probe.coordinator.arrivals import Arrivals
 from probe.coordinator.comings import Comings
 from probe.coordinator.diagnosis import Diagnosis
@@ -27,22 +28,17 @@ from probe.coordinator.link import AgentLost, AgentRefused
 from probe.coordinator.names import Names
 from probe.coordinator.pieces import Errand, Piece, share
 from probe.coordinator.receipts import Ledger
-from probe.coordinator.secrets import Secrets
 from probe.coordinator.targets import Views, Window, windows
-from probe.model.http import HttpTerms
 from probe.model.observation import PortUse
 from probe.model.ports import PortSet
 from probe.model.result import HostResult, Report, RunInfo, summarise
-from probe.model.tls import TlsTerms
 from probe.model.words import Expect, Phase
-from probe.wire.challenge import KEY_SIZE, pair_key
 from probe.wire.frames import WireError
-from probe.wire.messages import Aim, Look, Open, Results, Walk
+from probe.wire.messages import Look, Open, Results, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probe.coordinator.selfsigned import SelfSigned
     from probe.model.account import Account
     from probe.model.check import Check
     from probe.model.inventory import Host
@@ -85,19 +81,18 @@ class Run:
         self._id = os.urandom(8).hex()
         self._started = datetime.now(UTC)
         self._hosts = plan.hosts
-        self._numbers = {name: number for number, name in enumerate(self._hosts, 1)}
-        self._keys = {name: os.urandom(KEY_SIZE) for name in self._hosts}
+        self._aiming = Aiming(terms, self._hosts)
         self._agents = Agents(self._hosts, self._id, terms.tls)
         self._checks: dict[str, list[Check]] = {}
         self._pieces: dict[str, list[Piece]] = {}
         self._ledger = Ledger()
-        self._diagnosis = Diagnosis(self._agents, self._hosts, self._aim, self._bare_walk, closely=terms.closely)
+        self._diagnosis = Diagnosis(
+            self._agents, self._hosts, self._aiming.aim, self._aiming.bare_walk, closely=terms.closely
+        )
         self._comings = Comings(self._agents, self._hosts)
         self._arrivals = Arrivals(self._agents, self._hosts)
         self._attempts = 0
-        self._exposing = exposing(plan, self._agents, self._bare_walk, self._probe, self._pieces, self._say)
-        self._certificate: SelfSigned | None = None
-        self._secrets = Secrets(())
+        self._exposing = exposing(plan, self._agents, self._aiming.bare_walk, self._probe, self._pieces, self._say)
         self._done = self._failing = self._total = 0
         self._stopped = asyncio.Event()
         self.interrupted = False
@@ -113,7 +108,7 @@ class Run:
 
     async def execute(self) -> Report:
         self._checks = {source: list(self._plan.checks(source)) for source in self._plan.sources}
-        self._secrets = Secrets(check for checks in self._checks.values() for check in checks if self._may_ask(check))
+        self._aiming.read_secrets(check for checks in self._checks.values() for check in checks if self._may_ask(check))
         self._total = sum(len(check.ports) for checks in self._checks.values() for check in checks)
         try:
             if self._total or (self._exposing is not None and self._exposing.hosts):
@@ -227,11 +222,11 @@ class Run:
                 return Look(id=number, endpoints=window.endpoints())
             opened[target] = number
             web = any(endpoint.web for endpoint in window.endpoints())
-            certificate = self._self_signed() if web else None
+            certificate = self._aiming.certificate() if web else None
             return Open(
                 id=number,
                 endpoints=window.endpoints(),
-                key=self._keys[target],
+                key=self._aiming.keys[target],
                 beside=self._terms.phase is Phase.PRE_INSTALL,
                 certificate=certificate.certificate_pem if certificate else b"",
                 private_key=certificate.key_pem if certificate else b"",
@@ -247,13 +242,6 @@ class Run:
             self._agents.blame(target, f"it refused to open stand-ins: {error}")
         except AgentLost:
             pass  # the link remembers why
-
-    def _self_signed(self) -> SelfSigned:
-        if self._certificate is None:
-            from probe.coordinator.selfsigned import make
-
-            self._certificate = make("portcheck-stand-in")
-        return self._certificate
 
     async def _close(self, target: str, number: int) -> None:
         found = self._agents.link(target)
@@ -304,7 +292,7 @@ class Run:
             self._count(sum(len(errand.ports) for errand in going.values()), 0)
             return
         link, hello = found
-        aims = tuple(self._aim(task, errand, source) for task, errand in going.items())
+        aims = tuple(self._aiming.aim(task, errand, source) for task, errand in going.items())
         targets = {errand.check.target for errand in going.values()}
         share = min(max(1, self._guests(target) // len(visitors[target])) for target in targets)
         ports = sum(len(errand.ports) for errand in going.values())
@@ -314,7 +302,7 @@ class Run:
 
         def order(order_number: int) -> Walk:
             return msgspec.structs.replace(
-                self._bare_walk(source),
+                self._aiming.bare_walk(source),
                 id=order_number,
                 aims=aims,
                 window=min(_WINDOW, most),
@@ -348,36 +336,6 @@ class Run:
         except AgentRefused as error:
             self._agents.blame(source, f"it refused to walk: {error}")
 
-    def _bare_walk(self, source: str) -> Walk:
-        """How this source walks, without where to."""
-        return Walk(
-            id=0,
-            number=self._numbers[source],
-            aims=(),
-            bind=_own_loopback(self._hosts[source]),
-            rate=self._terms.rate,
-            timeout=self._terms.timeout,
-            seed=self._terms.seed + self._numbers[source],
-        )
-
-    def _aim(self, task: int, errand: Errand, source: str) -> Aim:
-        check, number = errand.check, self._numbers[source]
-        stand_in = errand.view.use is PortUse.STAND_IN
-        certificate = self._certificate if stand_in and check.protocol.may_be_tls else None
-        return Aim(
-            task=task,
-            target=self._numbers[check.target],
-            address=check.address,
-            ports=str(errand.ports),
-            protocol=check.protocol,
-            key=pair_key(self._keys[check.target], number) if stand_in else b"",
-            path=check.path,
-            http=HttpTerms() if stand_in else self._secrets.http(check.http),
-            tls=TlsTerms() if stand_in else self._secrets.tls(check.tls),
-            fingerprint=certificate.fingerprint if certificate else "",
-            dialogue=None if stand_in else check.dialogue,
-        )
-
     def _count(self, done: int, failing: int) -> None:
         self._done += done
         self._failing += failing
@@ -394,7 +352,7 @@ class Run:
         judged = Judged(
             phase=self._terms.phase,
             hosts=self._hosts,
-            numbers=self._numbers,
+            numbers=self._aiming.numbers,
             ledger=self._ledger,
             problem=self._agents.problem,
             agentless=self._agents.agentless,
@@ -440,11 +398,3 @@ class Run:
             problem=self._agents.words(host.name),
             external=host.external,
         )
-
-
-def _own_loopback(host: Host) -> str:
-    """A source with a loopback address shares its machine with others and must say which of them it is; elsewhere the
-    kernel chooses, as it will for the real application.
-    """
-    first = host.addresses[0] if host.addresses else ""
-    return first if first.startswith("127.") else ""
