@@ -6,7 +6,12 @@ from enum import StrEnum
 
 import msgspec
 
+from probe.errors import UserError
 from probe.model.result import CheckResult, Summary
+
+
+class NotKept(UserError):
+    """The history has no such run, or no longer what it found."""
 
 
 class RunState(StrEnum):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from probe.model.words import Phase, Verdict
+from probe.model.answer import Answer, answer, measured
+from probe.model.words import Phase
 from probe.report import unchecked
 from probe.report.findings import Weight, weight
 from probe.report.text import count
@@ -14,28 +14,7 @@ from probe.report.text import count
 if TYPE_CHECKING:
     from probe.model.result import Report
 
-
-class Answer(Enum):
-    """How a run ended; the value is what its exit code is called."""
-
-    CONFORMS = "conforms"
-    DEVIATIONS = "deviations"
-    INTERRUPTED = "interrupted"
-    NOTHING = "nothing to check"
-    INCONCLUSIVE = "inconclusive"
-
-
-def answer(report: Report) -> Answer:
-    """The first that holds, so that none hides a worse one. Never `CONFORMS` where nothing was measured."""
-    if report.run.interrupted:
-        return Answer.INTERRUPTED
-    if not report.checks:
-        return Answer.NOTHING
-    if any(check.deviates for check in report.checks):
-        return Answer.DEVIATIONS
-    if any(check.unsettled for check in report.checks) or not _measured(report):
-        return Answer.INCONCLUSIVE
-    return Answer.CONFORMS
+__all__ = ["Answer", "answer", "headline", "verdict_sentence"]
 
 
 def headline(report: Report) -> str:
@@ -100,13 +79,9 @@ def _nothing(report: Report) -> str:
     return "no rule of the matrix applies to these hosts"
 
 
-def _measured(report: Report) -> bool:
-    return any(check.verdict is not Verdict.INCONCLUSIVE for check in report.checks)
-
-
 def _unmeasured(report: Report) -> str:
     numbers = report.summary
-    if not _measured(report):
+    if not measured(report):
         return (
             f"none of {count(numbers.checks, 'check')} could be measured"
             if numbers.checks > 1

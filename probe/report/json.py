@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from probe.encoding import encode
 from probe.errors import UserError
 from probe.model.result import Report
 from probe.report.causes import MEANINGS, section
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from probe.report.findings import Finding
+
+__all__ = ["SCHEMA", "encode", "parse", "render"]
 
 SCHEMA = "portcheck.report/1"
 
@@ -77,22 +80,3 @@ class _Head(msgspec.Struct):
 
 def _rows(values: Iterable[object]) -> bytes:
     return b"[" + b",".join(b"\n" + encode(value) for value in values) + b"\n]"
-
-
-def encode(value: object) -> bytes:
-    """As JSON in one line; for text that JSON cannot hold, with that text escaped."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        # A file name that is no UTF-8 comes from the system with lone surrogates in it, which JSON cannot hold.
-        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_surrogates(item) for item in value]
-    return value

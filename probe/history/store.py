@@ -1,0 +1,345 @@
+"""The history of audits: each run with its rows, and what changed.
+
+What goes on from run to run is an interval, written when it begins and when it ends, so that a run that finds what the
+one before found costs a few hundred bytes. What fails keeps its evidence of every run in which it was new.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from probe.history import documents, lives, trends
+from probe.history.compare import compare
+from probe.history.recording import write_parts, write_rows
+from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState
+from probe.model.answer import answer
+from probe.model.change import Changes
+from probe.model.result import Report, Summary
+from probe.text import printable
+
+if TYPE_CHECKING:
+    from probe.history.database import Database, Lock, Row, Session
+
+__all__ = ["History", "NotKept", "open_history"]
+
+_RUN = "number, id, state, started, finished, outcome, problem, seconds, summary"
+
+
+def open_history(place: str) -> History:
+    """The history in a file (made if it is not there), or in the database of a `postgresql://` URL. Raises UserError
+    that says what to do.
+    """
+    if place.startswith(("postgresql://", "postgres://")):
+        from probe.history.postgresql import Postgresql  # noqa: PLC0415  (its library is an extra of its own)
+
+        return History(Postgresql(place))
+    from probe.history.sqlite import Sqlite  # noqa: PLC0415  (nor is this one for those who need it not)
+
+    return History(Sqlite(place))
+
+
+class History:
+    """Used by one thread at a time. Every method raises UserError for a database that fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def place(self) -> str:
+        """As it is called in messages, without a password."""
+        return self._database.place
+
+    def close(self) -> None:
+        self._database.close()
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    def audits(self) -> tuple[AuditRecord, ...]:
+        """By name."""
+
+        def work(session: Session) -> tuple[AuditRecord, ...]:
+            return tuple(
+                AuditRecord(
+                    name=name,
+                    runs=int(session.rows("SELECT count(*) FROM runs WHERE audit = ?", audit)[0][0]),
+                    latest=next(iter(_runs(session, name, "", 1)), None),
+                    finished=next(iter(_runs(session, name, f"AND state = '{RunState.FINISHED.value}'", 1)), None),
+                )
+                for audit, name in session.rows("SELECT number, name FROM audits ORDER BY name")
+            )
+
+        return self._database.read(work)
+
+    def runs(self, audit: str, *, limit: int = 50, before: int | None = None) -> tuple[RunRecord, ...]:
+        """The newest first; of an audit that nobody knows, none."""
+        if before is None:
+            return self._database.read(lambda session: _runs(session, audit, "", limit))
+        return self._database.read(lambda session: _runs(session, audit, "AND runs.number < ?", limit, before))
+
+    def run(self, audit: str, number: int) -> RunRecord:
+        """Raises NotKept."""
+        return self._database.read(lambda session: self._run(session, audit, number))
+
+    def report(self, audit: str, number: int) -> Report:
+        """The run's report again. Of what passed, times and sentences are those of the run that first saw it so. Raises
+        NotKept for a run without rows.
+        """
+        return self._database.read(lambda session: self._report(session, audit, number))
+
+    def changes(self, audit: str, old: int | None, new: int) -> Changes:
+        """From run `old`, or from the finished run before `new`. Raises NotKept."""
+        return self._database.read(
+            lambda session: self._changes(session, audit, old, self._report(session, audit, new), new)
+        )
+
+    def intervals(self, audit: str, check_id: str, *, limit: int = 500) -> tuple[Interval, ...]:
+        """The life of one check, the newest first."""
+
+        def work(session: Session) -> tuple[Interval, ...]:
+            try:
+                return lives.intervals(session, _number(session, audit), check_id, limit)
+            except ValueError as error:
+                raise self._database.damaged(error) from None
+
+        return self._database.read(work)
+
+    # --- what is added ------------------------------------------------------------------------------------------------
+
+    def begin(self, audit: str, run_id: str, started: str) -> RunRecord:
+        """A run that is under way. One that is known already stays as it is."""
+
+        def work(session: Session) -> RunRecord:
+            return self._known(session, audit, run_id) or self._add(session, audit, _fresh(run_id, started))
+
+        return self._database.write(work)
+
+    def record(self, audit: str, report: Report) -> tuple[RunRecord, Changes]:
+        """All of a report or nothing of it; a second time it does nothing. One that was interrupted, or comes when a
+        later one has been recorded, is kept as a run without rows, and nothing changed.
+        """
+
+        def work(session: Session) -> tuple[RunRecord, Changes]:
+            nothing = Changes(old=None, new=report.run)
+            known = self._known(session, audit, report.run.id)
+            if known is not None and known.state is RunState.FINISHED:
+                return known, self._changes(session, audit, None, report, known.number)
+            if known is not None and known.state is RunState.INTERRUPTED:
+                return known, nothing
+            run = known or self._add(session, audit, _fresh(report.run.id, report.run.started))
+            record = _ended(run, report)
+            number = _number(session, audit)
+            later = _runs(session, audit, f"AND state = '{RunState.FINISHED.value}' AND runs.number > ?", 1, run.number)
+            if later:
+                late = f"its report came after that of run {later[0].number}, and is not kept"
+                record = msgspec.structs.replace(record, state=RunState.LOST, problem=late)
+            self._put(session, number, record)
+            if record.state is not RunState.FINISHED:
+                return record, nothing
+            write_rows(session, number, run.number, self._before(session, audit, run.number) or 0, report.checks)
+            write_parts(session, number, run.number, report)
+            return record, self._changes(session, audit, None, report, run.number)
+
+        return self._database.write(work)
+
+    def fail(self, audit: str, run_id: str, started: str, state: RunState, problem: str) -> RunRecord:
+        """A run that came to nothing. One that has ended already stays as it is."""
+
+        def work(session: Session) -> RunRecord:
+            known = self._known(session, audit, run_id)
+            if known is not None and known.state is not RunState.RUNNING:
+                return known
+            run = known or self._add(session, audit, _fresh(run_id, started))
+            now = dt.datetime.now(dt.UTC)
+            record = msgspec.structs.replace(
+                run,
+                state=state,
+                problem=printable(problem)[:2000],
+                finished=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                seconds=_seconds(started, now),
+            )
+            self._put(session, _number(session, audit), record)
+            return record
+
+        return self._database.write(work)
+
+    def recover(self, audit: str) -> tuple[RunRecord, ...]:
+        """Runs of which nobody will say any more how they ended, now called lost: whoever calls holds the lock."""
+
+        def work(session: Session) -> tuple[RunRecord, ...]:
+            found = _runs(session, audit, f"AND state = '{RunState.RUNNING.value}'", 1000)
+            lost = tuple(
+                msgspec.structs.replace(run, state=RunState.LOST, problem="its coordinator ended without a word")
+                for run in found
+            )
+            for run in lost:
+                self._put(session, _number(session, audit), run)
+            return lost
+
+        return self._database.write(work)
+
+    def lock(self, audit: str) -> Lock | None:
+        """Whoever has it may run the audit; None where another has. It ends with its process."""
+        return self._database.lock(audit)
+
+    # --- how it is done -----------------------------------------------------------------------------------------------
+
+    def _run(self, session: Session, audit: str, number: int) -> RunRecord:
+        found = _runs(session, audit, "AND runs.number = ?", 1, number)
+        if not found:
+            raise NotKept(
+                f"{self.place}: audit {printable(audit)!r} has no run {number}\n"
+                "  hint: `portcheck history list` tells which there are"
+            )
+        return found[0]
+
+    def _report(self, session: Session, audit: str, number: int) -> Report:
+        run = self._run(session, audit, number)
+        if run.state is not RunState.FINISHED or run.summary is None:
+            raise NotKept(
+                f"{self.place}: run {number} of {printable(audit)!r} has no rows: it is {run.state}"
+                + (f" ({run.problem})" if run.problem else "")
+                + "\n  hint: `portcheck history list` tells which runs are finished"
+            )
+        try:
+            return _rebuilt(session, _number(session, audit), run, run.summary)
+        except ValueError as error:
+            raise self._database.damaged(error) from None
+
+    def _before(self, session: Session, audit: str, number: int) -> int | None:
+        found = _runs(session, audit, f"AND state = '{RunState.FINISHED.value}' AND runs.number < ?", 1, number)
+        return found[0].number if found else None
+
+    def _changes(self, session: Session, audit: str, old: int | None, new: Report, number: int) -> Changes:
+        before = self._before(session, audit, number) if old is None else old
+        older = self._report(session, audit, before) if before is not None else None
+        rows = older.checks if older is not None else ()
+        return trends.told(session, _number(session, audit), number, compare(older, new), rows, new.checks)
+
+    def _known(self, session: Session, audit: str, run_id: str) -> RunRecord | None:
+        return next(iter(_runs(session, audit, "AND id = ?", 1, run_id)), None)
+
+    def _add(self, session: Session, audit: str, run: RunRecord) -> RunRecord:
+        if not session.run("UPDATE audits SET latest = latest + 1 WHERE name = ?", audit):
+            session.run(
+                "INSERT INTO audits (number, name, latest, whole_from, failures_from) "
+                "SELECT coalesce(max(number), 0) + 1, ?, 1, 1, 1 FROM audits",
+                audit,
+            )
+        number, latest = session.rows("SELECT number, latest FROM audits WHERE name = ?", audit)[0]
+        made = msgspec.structs.replace(run, audit=audit, number=latest)
+        session.run(
+            f"INSERT INTO runs (audit, {_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  (our own names)
+            number,
+            latest,
+            *_columns(made),
+        )
+        return made
+
+    def _put(self, session: Session, audit: int, run: RunRecord) -> None:
+        session.run(
+            "UPDATE runs SET id = ?, state = ?, started = ?, finished = ?, outcome = ?, problem = ?, seconds = ?, "
+            "summary = ? WHERE audit = ? AND number = ?",
+            *_columns(run),
+            audit,
+            run.number,
+        )
+
+
+def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report:
+    """Raises ValueError where what is kept makes no sense."""
+    unpacked = documents.unpacked
+    parts = session.rows(
+        "SELECT parts.name, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
+        "WHERE parts.audit = ? AND parts.run = ?",
+        audit,
+        run.number,
+    )
+    kept = session.rows(
+        "SELECT steady.body, seen.body, intervals.ports, sights.elapsed_ms, sights.rtt_ms, sights.run FROM intervals "
+        "JOIN sights ON sights.number = intervals.number AND sights.run = "
+        "(SELECT max(run) FROM sights WHERE sights.number = intervals.number AND run <= ?) "
+        "JOIN documents AS steady ON steady.digest = intervals.steady "
+        "JOIN documents AS seen ON seen.digest = sights.document "
+        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? "
+        "ORDER BY intervals.checked, intervals.number",
+        run.number,
+        audit,
+        run.number,
+        run.number,
+    )
+    rows = documents.rows(
+        documents.row_text(unpacked(bytes(one)), unpacked(bytes(two)), *more) for one, two, *more, _ in kept
+    )
+    older = any(seen < run.number for *_, seen in kept)
+    note = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
+    return documents.rebuilt(
+        {name: unpacked(bytes(text)) for name, text in parts}, summary, rows, note if older else ""
+    )
+
+
+def _runs(session: Session, audit: str, condition: str, limit: int, *values: object) -> tuple[RunRecord, ...]:
+    found = session.rows(
+        f"SELECT runs.{_RUN.replace(', ', ', runs.')} FROM runs JOIN audits ON audits.number = runs.audit "  # noqa: S608
+        f"WHERE audits.name = ? {condition} ORDER BY runs.number DESC LIMIT ?",
+        audit,
+        *values,
+        max(limit, 0),
+    )
+    return tuple(_record(audit, row) for row in found)
+
+
+def _record(audit: str, row: Row) -> RunRecord:
+    number, id_, state, started, finished, outcome, problem, seconds, summary = row
+    return RunRecord(
+        audit=audit,
+        number=number,
+        id=id_,
+        state=RunState(state),
+        started=started,
+        finished=finished,
+        outcome=outcome,
+        problem=problem,
+        seconds=seconds,
+        summary=msgspec.json.decode(bytes(summary), type=Summary) if summary is not None else None,
+    )
+
+
+def _columns(run: RunRecord) -> tuple[object, ...]:
+    summary = msgspec.json.encode(run.summary) if run.summary is not None else None
+    return (run.id, run.state.value, run.started, run.finished, run.outcome, run.problem, run.seconds, summary)
+
+
+def _fresh(run_id: str, started: str) -> RunRecord:
+    return RunRecord(audit="", number=0, id=run_id, state=RunState.RUNNING, started=started)
+
+
+def _ended(run: RunRecord, report: Report) -> RunRecord:
+    state = RunState.INTERRUPTED if report.run.interrupted else RunState.FINISHED
+    return msgspec.structs.replace(
+        run,
+        state=state,
+        started=report.run.started,
+        finished=report.run.finished,
+        outcome=answer(report).value,
+        problem="",
+        seconds=_seconds(report.run.started, report.run.finished),
+        summary=report.summary,
+    )
+
+
+def _seconds(started: str, finished: str | dt.datetime) -> float:
+    """0 where a time is none."""
+    try:
+        end = dt.datetime.fromisoformat(finished) if isinstance(finished, str) else finished
+        return max(0.0, round((end - dt.datetime.fromisoformat(started)).total_seconds(), 3))
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _number(session: Session, audit: str) -> int:
+    """0, which none has, for an audit that nobody knows."""
+    found = session.rows("SELECT number FROM audits WHERE name = ?", audit)
+    return int(found[0][0]) if found else 0

@@ -1,0 +1,242 @@
+"""What only a history can tell of a change: since when it fails, how often it failed lately, whether it goes to and
+fro.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from probe.history.compare import failing, laid, line, rank, side_by_side
+from probe.history.values import RunState
+from probe.model.change import Change, Changes, Turn
+from probe.model.ports import PortSet
+from probe.model.words import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from probe.history.database import Row, Session
+    from probe.model.result import CheckResult
+
+WINDOW = 10
+"""How many finished runs back one looks for what goes to and fro."""
+TURNS = 3
+"""From failing to passing or back, so often within them: flapping."""
+_PASSES, _FAILS = 0, 2
+_CHUNK = 500
+
+
+class _Stretch(msgspec.Struct, frozen=True):
+    """Ports of one line that were of one kind (probe.history.documents.kind) from one run to another."""
+
+    ports: PortSet
+    first: int
+    last: int
+    kind: int
+
+    def touches(self, ports: PortSet) -> bool:
+        ours, theirs = self.ports.ranges, ports.ranges
+        # A line of what no service names may have thousands of them, each about one port.
+        if not ours or not theirs or ours[-1][1] < theirs[0][0] or theirs[-1][1] < ours[0][0]:
+            return False
+        return bool((self.ports & ports).ranges)
+
+
+class _Trend(msgspec.Struct, frozen=True):
+    """Of some ports, as of one run. `since` is the number of a run, None where it does not fail."""
+
+    since: int | None
+    failing: int
+    flapping: bool
+
+
+def told(
+    session: Session,
+    audit: int,
+    number: int,
+    changes: Changes,
+    old: Iterable[CheckResult],
+    new: Iterable[CheckResult],
+) -> Changes:
+    """The changes from the `old` rows to the `new` ones, those of run `number`, with what the runs before it tell."""
+    finished = finished_runs(session, audit, number)
+    window = finished[-WINDOW:]
+    restless = _restless(session, audit, window)
+    lines = _lines(session, audit, number, {line(change.row) for change in changes.changes} | restless)
+    known = _Known(finished, window, lines)
+    made = [one for change in changes.changes for one in known.with_trend(change)]
+    made += known.unspoken(made, _of_lines(old, restless), _of_lines(new, restless))
+    made.sort(key=rank)
+    began = _began(session, audit, {one.since_run for one in made if one.since_run is not None})
+    return msgspec.structs.replace(
+        changes,
+        changes=tuple(
+            one if one.since_run is None else msgspec.structs.replace(one, since=began.get(one.since_run))
+            for one in made
+        ),
+    )
+
+
+def finished_runs(session: Session, audit: int, number: int) -> list[int]:
+    """The finished runs up to this one, in order."""
+    found = session.rows(
+        "SELECT number FROM runs WHERE audit = ? AND state = ? AND number <= ? ORDER BY number",
+        audit,
+        RunState.FINISHED.value,
+        number,
+    )
+    return [one for (one,) in found]
+
+
+class _Known:
+    """The past of lines: their stretches, and the numbers of the finished runs, those of the window among them."""
+
+    def __init__(self, finished: Sequence[int], window: Sequence[int], lines: Mapping[str, Sequence[_Stretch]]) -> None:
+        self._finished, self._window, self._lines = finished, window, lines
+
+    def with_trend(self, change: Change) -> Iterator[Change]:
+        """The change, cut where its ports have a past of their own."""
+        for ports, trend in self._trends(line(change.row), PortSet.parse(change.ports)):
+            turn = change.turn
+            if trend.flapping and change.now is not None and turn is not Turn.UNMEASURED:
+                turn = Turn.FLAPPING
+            yield self._made(turn, ports, change.before, change.now, trend)
+
+    def unspoken(
+        self,
+        made: Iterable[Change],
+        old: Mapping[str, Sequence[CheckResult]],
+        new: Mapping[str, Sequence[CheckResult]],
+    ) -> list[Change]:
+        """What goes to and fro, and passes in both runs."""
+        spoken: dict[str, PortSet] = {}
+        for change in made:
+            key = line(change.row)
+            spoken[key] = spoken.get(key, PortSet()) | PortSet.parse(change.ports)
+        return [change for key in new for change in self._unspoken(key, old.get(key, ()), new[key], spoken.get(key))]
+
+    def _unspoken(
+        self, key: str, old: Sequence[CheckResult], new: Sequence[CheckResult], spoken: PortSet | None
+    ) -> Iterator[Change]:
+        quiet: dict[tuple[int, int], tuple[list[tuple[int, int]], CheckResult | None, CheckResult]] = {}
+        for low, high, before, now in side_by_side(laid(old), laid(new)):
+            if now is not None and now.verdict is Verdict.PASS:
+                quiet.setdefault((id(before), id(now)), ([], before, now))[0].append((low, high))
+        for ranges, before, now in quiet.values():
+            for ports, trend in self._trends(key, PortSet(ranges) - (spoken or PortSet())):
+                if trend.flapping:
+                    yield self._made(Turn.FLAPPING, ports, before, now, trend)
+
+    def _made(
+        self, turn: Turn, ports: PortSet, before: CheckResult | None, now: CheckResult | None, trend: _Trend
+    ) -> Change:
+        return Change(
+            turn=turn,
+            ports=str(ports),
+            now=now,
+            before=before,
+            since_run=trend.since if now is not None and failing(now) else None,
+            failing=trend.failing,
+            runs=len(self._window),
+        )
+
+    def _trends(self, key: str, ports: PortSet) -> Iterator[tuple[PortSet, _Trend]]:
+        """The ports, cut into those that have the same past."""
+        past = [one for one in self._lines.get(key, ()) if one.touches(ports)]
+        cuts = sorted({cut for one in (ports, *(stretch.ports for stretch in past)) for cut in _cuts(one)})
+        alike: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        covering: dict[int, list[int]] = {low: [] for low in cuts if low in ports}
+        for number, one in enumerate(past):
+            for low, high in one.ports.ranges:
+                for start in cuts[bisect_left(cuts, low) : bisect_left(cuts, high + 1)]:
+                    if start in covering:
+                        covering[start].append(number)
+        for low, after in pairwise(cuts):
+            if low in covering:
+                alike.setdefault(tuple(covering[low]), []).append((low, after - 1))
+        for numbers, ranges in alike.items():
+            yield PortSet(ranges), self._trend([past[number] for number in numbers])
+
+    def _trend(self, past: Sequence[_Stretch]) -> _Trend:
+        kinds = [_kind(past, number) for number in self._window]
+        fates = [kind for kind in kinds if kind in (_PASSES, _FAILS)]
+        turns = sum(one != two for one, two in pairwise(fates))
+        since, place = None, len(self._finished)
+        # From one stretch to the one before it, as long as they follow each other.
+        while place and (found := _failing_at(past, self._finished[place - 1])) is not None:
+            place = bisect_left(self._finished, found.first)
+            since = self._finished[place]
+        return _Trend(since, kinds.count(_FAILS), turns >= TURNS)
+
+
+def _cuts(ports: PortSet) -> Iterator[int]:
+    for low, high in ports.ranges:
+        yield from (low, high + 1)
+
+
+def _kind(past: Iterable[_Stretch], number: int) -> int | None:
+    """The worst of those that a run had; None where it had none."""
+    return max((one.kind for one in past if one.first <= number <= one.last), default=None)
+
+
+def _failing_at(past: Iterable[_Stretch], number: int) -> _Stretch | None:
+    """That which began first."""
+    found = [one for one in past if one.kind == _FAILS and one.first <= number <= one.last]
+    return min(found, key=lambda one: one.first) if found else None
+
+
+def _of_lines(rows: Iterable[CheckResult], wanted: set[str]) -> dict[str, list[CheckResult]]:
+    found: dict[str, list[CheckResult]] = {}
+    for row in rows if wanted else ():
+        if (key := line(row)) in wanted:
+            found.setdefault(key, []).append(row)
+    return found
+
+
+# --- from the tables --------------------------------------------------------------------------------------------------
+
+
+def _restless(session: Session, audit: int, window: Sequence[int]) -> set[str]:
+    """Lines that may have gone to and fro: they failed more than once."""
+    if len(window) <= TURNS:
+        return set()
+    found = session.rows(
+        "SELECT checks.line FROM intervals JOIN checks ON checks.number = intervals.checked "
+        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? AND intervals.kind = ? "
+        "GROUP BY checks.line HAVING count(*) > 1",
+        audit,
+        window[-1],
+        window[0],
+        _FAILS,
+    )
+    return {one for (one,) in found}
+
+
+def _lines(session: Session, audit: int, number: int, wanted: set[str]) -> dict[str, list[_Stretch]]:
+    if not wanted:
+        return {}
+    checks = session.rows("SELECT number, line FROM checks WHERE audit = ?", audit)
+    called = {check: key for check, key in checks if key in wanted}
+    lines: dict[str, list[_Stretch]] = {}
+    for check, ports, first, last, kind in chunked(
+        session, "SELECT checked, ports, first, last, kind FROM intervals WHERE checked IN ({})", list(called)
+    ):
+        if first <= number:
+            lines.setdefault(called[check], []).append(_Stretch(PortSet.parse(ports), first, last, kind))
+    return lines
+
+
+def _began(session: Session, audit: int, numbers: set[int]) -> dict[int, str]:
+    sql = f"SELECT number, started FROM runs WHERE audit = {int(audit)} AND number IN ({{}})"  # noqa: S608  (a number)
+    return dict(chunked(session, sql, sorted(numbers)))
+
+
+def chunked(session: Session, sql: str, values: Sequence[object]) -> Iterator[Row]:
+    """The rows of a query with a list of values in the place of `{}`, a bounded number of them at a time."""
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK]
+        yield from session.rows(sql.format(", ".join("?" * len(part))), *part)
