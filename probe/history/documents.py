@@ -20,7 +20,7 @@ from probe.model.result import CheckResult, Report, Summary
 from probe.model.words import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # Times of an attempt and the ports have columns of their own.
 _COLUMNS = frozenset({"ports", "elapsed_ms", "rtt_ms"})
@@ -115,13 +115,10 @@ def parts(report: Report) -> dict[str, bytes]:
     return {name: encode(value) for name, value in given.items() if value not in ((), None)}
 
 
-def rebuilt(texts: dict[str, bytes], summary: Summary, checks: tuple[CheckResult, ...], note: str) -> Report:
-    """A report of its parts; raises ValueError where one makes no sense. `note` is added to its notes, if there is
-    one.
-    """
+def rebuilt(texts: dict[str, bytes], summary: Summary, checks: tuple[CheckResult, ...], notes: Sequence[str]) -> Report:
+    """A report of its parts; raises ValueError where one makes no sense. `notes` are added to its own."""
     known = {name: msgspec.json.decode(text, type=_PARTS[name].type) for name, text in texts.items() if name in _PARTS}
     if "run" not in known:
         raise ValueError("the run's own particulars are missing")
-    if note:
-        known["notes"] = (*known.get("notes", ()), note)
+    known["notes"] = (*known.get("notes", ()), *notes)
     return Report(**known, summary=summary, checks=checks)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.history import documents, lives, trends
+from probe.history import documents, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.recording import write_parts, write_rows
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState
@@ -22,6 +22,7 @@ from probe.text import printable
 
 if TYPE_CHECKING:
     from probe.history.database import Database, Lock, Row, Session
+    from probe.history.retention import Pruned, Retention
 
 __all__ = ["History", "NotKept", "open_history"]
 
@@ -184,6 +185,23 @@ class History:
         """Whoever has it may run the audit; None where another has. It ends with its process."""
         return self._database.lock(audit)
 
+    def prune(self, keep: Retention, *, now: dt.datetime | None = None, dry_run: bool = False) -> Pruned:
+        """Drop what is older than it has to be kept as of `now`; with `dry_run` only say what that would be."""
+
+        def work(session: Session) -> Pruned:
+            done = retention.prune(session, keep, now or dt.datetime.now(dt.UTC))
+            if dry_run:
+                raise _NotMeantError(done)
+            return done
+
+        before = self._database.size()
+        try:
+            done = self._database.write(work)
+        except _NotMeantError as planned:
+            return planned.done
+        self._database.shrink()
+        return msgspec.structs.replace(done, freed=max(0, before - self._database.size()))
+
     # --- how it is done -----------------------------------------------------------------------------------------------
 
     def _run(self, session: Session, audit: str, number: int) -> RunRecord:
@@ -204,9 +222,16 @@ class History:
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
         try:
-            return _rebuilt(session, _number(session, audit), run, run.summary)
+            report = _rebuilt(session, _number(session, audit), run, run.summary)
         except ValueError as error:
             raise self._database.damaged(error) from None
+        # What passed may be gone by now: then nothing is told that would not be the same with it.
+        if report is None or answer(report).value != run.outcome:
+            raise NotKept(
+                f"{self.place}: of run {number} of {printable(audit)!r} only how it ended is kept: {run.outcome}\n"
+                "  hint: `portcheck history prune --days` says how long runs are kept whole"
+            )
+        return report
 
     def _before(self, session: Session, audit: str, number: int) -> int | None:
         found = _runs(session, audit, f"AND state = '{RunState.FINISHED.value}' AND runs.number < ?", 1, number)
@@ -248,8 +273,20 @@ class History:
         )
 
 
-def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report:
-    """Raises ValueError where what is kept makes no sense."""
+class _NotMeantError(Exception):
+    """Undoes what was only tried."""
+
+    def __init__(self, done: Pruned) -> None:
+        super().__init__()
+        self.done = done
+
+
+_AS_FIRST_SEEN = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
+_THINNED = "From the history: this run is old, and only what did not pass is kept of it."
+
+
+def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report | None:
+    """None where only how it ended is kept; raises ValueError where what is kept makes no sense."""
     unpacked = documents.unpacked
     parts = session.rows(
         "SELECT parts.name, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
@@ -257,6 +294,8 @@ def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> 
         audit,
         run.number,
     )
+    if not parts:
+        return None
     kept = session.rows(
         "SELECT steady.body, seen.body, intervals.ports, sights.elapsed_ms, sights.rtt_ms, sights.run FROM intervals "
         "JOIN sights ON sights.number = intervals.number AND sights.run = "
@@ -273,11 +312,10 @@ def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> 
     rows = documents.rows(
         documents.row_text(unpacked(bytes(one)), unpacked(bytes(two)), *more) for one, two, *more, _ in kept
     )
-    older = any(seen < run.number for *_, seen in kept)
-    note = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
-    return documents.rebuilt(
-        {name: unpacked(bytes(text)) for name, text in parts}, summary, rows, note if older else ""
-    )
+    (whole_from,) = session.rows("SELECT whole_from FROM audits WHERE number = ?", audit)[0]
+    notes = [_THINNED] if run.number < whole_from else []
+    notes += [_AS_FIRST_SEEN] if any(seen < run.number for *_, seen in kept) else []
+    return documents.rebuilt({name: unpacked(bytes(text)) for name, text in parts}, summary, rows, notes)
 
 
 def _runs(session: Session, audit: str, condition: str, limit: int, *values: object) -> tuple[RunRecord, ...]:
