@@ -23,6 +23,8 @@ COMMANDS = {
     "explain": "one check, measured afresh and told with all its evidence: packets at both ends, path, what to do",
     "plan": "what `run` would check; no packet is sent",
     "sweep": "every port of one address, from this machine; no inventory needed",
+    "report": "a kept report once more, in any format",
+    "waivers": "lint a file of deviations that are accepted for a time; print its schema",
     "matrix": "list, show, lint, compare and draft specifications; print their schema",
     "protocols": "what the services of a matrix can be asked in, and how",
     "inventory": "show and lint an inventory as portcheck reads it",

@@ -62,6 +62,7 @@ _KNOWN = frozenset(
         "connect",
         "deadline",
         "exposure",
+        "format",
         "html",
         "identity",
         "inventory",
@@ -70,6 +71,7 @@ _KNOWN = frozenset(
         "matrix",
         "max_rate",
         "only",
+        "output",
         "pcap",
         "phase",
         "ports",
@@ -79,6 +81,7 @@ _KNOWN = frozenset(
         "strict",
         "timeout",
         "udp",
+        "waivers",
         "xml",
     }
 )

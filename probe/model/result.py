@@ -141,7 +141,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     outcome.
 
     `coverage` is the share of rows that were measured (1.0: nothing is inconclusive). `deviations` are the rows that
-    moved the exit code, `advice` the failing rows that did not. `not_checkable` are rows of the matrix, not of hosts.
+    moved the exit code, `waived` those that somebody has accepted, `advice` the other failing rows that did not.
+    `not_checkable` are rows of the matrix, not of hosts.
     """
 
     checks: int = 0
@@ -155,6 +156,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     deviations: int = 0
     advice: int = 0
     not_checkable: int = 0
+    waived: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,11 +178,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarise(checks: tuple[CheckResult, ...], not_checkable: int = 0) -> Summary:
     counts = dict.fromkeys(Verdict, 0)
-    deviations = advice = 0
+    deviations = advice = waived = 0
     for check in checks:
         counts[check.verdict] += 1
         deviations += check.deviates
-        advice += check.verdict is not Verdict.PASS and not check.deviates and not check.unsettled
+        waived += bool(check.waived)
+        passing = check.verdict is Verdict.PASS
+        advice += not (passing or check.deviates or check.unsettled or check.waived)
     return Summary(
         checks=len(checks),
         passed=counts[Verdict.PASS],
@@ -193,4 +197,5 @@ def summarise(checks: tuple[CheckResult, ...], not_checkable: int = 0) -> Summar
         deviations=deviations,
         advice=advice,
         not_checkable=not_checkable,
+        waived=waived,
     )

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from probe.errors import UserError
+from probe.model.globs import fits
 from probe.model.ports import PortError, PortSet
 
 if TYPE_CHECKING:
@@ -65,4 +65,4 @@ def _term(word: str) -> Callable[[Check], bool]:
     if field is None:
         raise UserError(f"--only: {key!r} is no key (keys: {known})")
     globs = value.split(",")
-    return lambda check: any(fnmatchcase(name, glob) for name in field(check) for glob in globs) is not negated
+    return lambda check: fits(field(check), globs) is not negated

@@ -97,6 +97,7 @@ def _conforming(report: Report) -> str:
     weights = Counter(weight(check) for check in report.checks)
     parts = [f"{numbers.passed:,} of {count(numbers.checks, 'check')} pass"]
     parts += [f"{weights[Weight.ADVICE]:,} with advice"] if weights[Weight.ADVICE] else []
+    parts += [f"{weights[Weight.WAIVED]:,} waived"] if weights[Weight.WAIVED] else []
     unknown = weights[Weight.INCONCLUSIVE]
     parts += [f"{unknown:,} not required and not measured"] if unknown else []
     return ", ".join(parts)

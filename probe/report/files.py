@@ -6,17 +6,22 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe.errors import UserError
 from probe.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def write(path: str | Path, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to a file, through a temporary file beside it, or to stdout where `path` is `-`.
+
+def write(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
+    """Write `data` (text as UTF-8, or pieces as they come) to a file, through a temporary file beside it, or to stdout
+    where `path` is `-`.
 
     Raises UserError where it cannot be written; the file is then as it was before.
     """
-    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    content = _pieces(data)
     if str(path) == "-":
         _to_stdout(content)
         return
@@ -29,7 +34,8 @@ def write(path: str | Path, data: bytes | str) -> None:
             )
         # A device or a pipe (/dev/stdout, a process substitution) cannot be replaced; it is written to.
         if file.exists() and not file.is_file():
-            file.write_bytes(content)
+            with file.open("wb") as stream:
+                stream.writelines(content)
             return
         _replace(file.resolve(), content)
     except (OSError, ValueError) as error:
@@ -50,20 +56,26 @@ def require_writable(path: str | Path) -> None:
         file.unlink()
 
 
-def _to_stdout(content: bytes) -> None:
+def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
+    if isinstance(data, str):
+        return (data.encode("utf-8", "backslashreplace"),)
+    return (data,) if isinstance(data, bytes) else data
+
+
+def _to_stdout(content: Iterable[bytes]) -> None:
     sys.stdout.flush()
-    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.writelines(content)
     sys.stdout.buffer.flush()
 
 
-def _replace(file: Path, content: bytes) -> None:
+def _replace(file: Path, content: Iterable[bytes]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     # An existing file keeps its mode; a new one gets what the umask says, not the private mode of a temporary file.
     mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+            stream.writelines(content)
         Path(temporary).chmod(mode)
         Path(temporary).replace(file)
     except BaseException:

@@ -33,13 +33,16 @@ class Weight(IntEnum):
 
     NOTHING = 0
     PASS = 1
-    ADVICE = 2
-    INCONCLUSIVE = 3
-    DEVIATION = 4
+    WAIVED = 2
+    ADVICE = 3
+    INCONCLUSIVE = 4
+    DEVIATION = 5
 
 
 def weight(check: CheckResult) -> Weight:
     """A row that another stands in for is advice, whatever became of it: nobody has to wait for it."""
+    if check.waived:
+        return Weight.WAIVED
     if check.deviates:
         return Weight.DEVIATION
     if check.instead:
@@ -107,7 +110,8 @@ def findings(report: Report) -> tuple[Finding, ...]:
     by_weight: defaultdict[Weight, list[CheckResult]] = defaultdict(list)
     heaviest = _listeners(report.checks)
     for check in report.checks:
-        by_weight[heaviest.get(listened(check), weight(check))].append(check)
+        worth = weight(check)
+        by_weight[worth if worth is Weight.WAIVED else heaviest.get(listened(check), worth)].append(check)
     made = [
         Finding(worth, kind, members, _sights(kind, members), _devices(members, names) if kind is Kind.DEVICE else {})
         for worth, rows in by_weight.items()
@@ -127,11 +131,11 @@ def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[s
 
 def _listeners(checks: Iterable[CheckResult]) -> dict[Hashable, Weight]:
     """A program that is exposed is one finding, and worth what its worst row is: to some it may be a deviation, to
-    others advice.
+    others advice. Those for whom somebody has accepted it are told apart.
     """
     found: dict[Hashable, Weight] = {}
     for check in checks:
-        if (what := listened(check)) is not None:
+        if not check.waived and (what := listened(check)) is not None:
             found[what] = max(found.get(what, Weight.NOTHING), weight(check))
     return found
 

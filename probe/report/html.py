@@ -153,13 +153,14 @@ class Section(msgspec.Struct, frozen=True):
 
 
 def _sections(told: Iterable[Finding]) -> list[Section]:
-    groups: dict[Weight, list[Finding]] = {Weight.DEVIATION: [], Weight.INCONCLUSIVE: [], Weight.ADVICE: []}
+    groups: dict[Weight, list[Finding]] = {weight: [] for weight in reversed(Weight) if weight > Weight.PASS}
     for finding in told:
         groups[finding.weight].append(finding)
     headings = {
         Weight.DEVIATION: "What deviates",
         Weight.INCONCLUSIVE: "What could not be measured",
         Weight.ADVICE: "Advice: it does not fail the run",
+        Weight.WAIVED: "Waived: accepted for a time, it does not fail the run",
     }
     return [Section(weight.name.lower(), headings[weight], tuple(group)) for weight, group in groups.items() if group]
 

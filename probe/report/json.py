@@ -29,14 +29,14 @@ def render(report: Report) -> bytes:
     fields: list[tuple[str, object]] = [(field, getattr(report, field)) for field in Report.__struct_fields__]
     # Behind the rows, which they name.
     after = next(place for place, (field, _) in enumerate(fields, 1) if field == "checks")
-    fields.insert(after, ("findings", tuple(_told(finding) for finding in findings(report))))
+    fields.insert(after, ("findings", tuple(told(finding) for finding in findings(report))))
     lines = [
         encode(field) + b": " + (_rows(value) if isinstance(value, tuple) else encode(value)) for field, value in fields
     ]
     return b"{\n" + b",\n".join(lines) + b"\n}\n"
 
 
-def _told(finding: Finding) -> dict[str, object]:
+def told(finding: Finding) -> dict[str, object]:
     """A finding, for those who want what is wrong without reading every row."""
     one, members = finding.example, finding.members
     return {

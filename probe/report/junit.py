@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from probe.model.words import Verdict
-from probe.report import titles, unchecked, wording
+from probe.report import titles, unchecked, waivers, wording
 from probe.report.answer import Answer, answer, headline
 from probe.report.causes import MEANINGS, section
-from probe.report.findings import findings, weight
+from probe.report.findings import Weight, findings, weight
 from probe.report.text import count, name, sentence
 from probe.report.ways import ports
 from probe.text import printable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from probe.model.check import Unchecked
     from probe.model.result import CheckResult, Report
+    from probe.model.waiver import WaiverUse
     from probe.report.findings import Finding
 
 _LONGEST = 4000
@@ -40,6 +41,8 @@ def render(report: Report) -> bytes:
         suites[rows[0].matrix].append(_case(rows, shared))
     for named, gaps in _alike(report.not_checkable).items():
         suites[gaps[0].matrix].append(_skipped(named, gaps))
+    for use in waivers.stale(report):
+        suites["waivers"].append(_waiver(use))
     run = _run_case(report)
     if run is not None:
         suites["run"].append(run)
@@ -89,6 +92,11 @@ def _case(rows: Sequence[CheckResult], shared: Mapping[int, str]) -> ET.Element:
     told = [row for row in rows if row.verdict is not Verdict.PASS]
     if not told:
         return case
+    if weight(worst) is Weight.WAIVED:
+        # Neither red nor green: it fails, and nobody has to wait for it.
+        accepted = "; ".join(f"waived {line}" for line in wording.waived(told))
+        ET.SubElement(case, "skipped", {"message": _text(f"{accepted}. It is: {_message(worst)}")})
+        return case
     body = "\n\n".join(_story(row, several_addresses, shared.get(id(row), "")) for row in told)
     if worst.deviates:
         # Consumers sort failures by type: the verdict, so that what is blocked is told from what is exposed.
@@ -121,6 +129,13 @@ def _skipped(named: tuple[str, str], rows: Sequence[Unchecked]) -> ET.Element:
     return case
 
 
+def _waiver(use: WaiverUse) -> ET.Element:
+    case = ET.Element("testcase", {"classname": "portcheck.waivers", "name": _text(use.place), "time": "0.000"})
+    told = f"advice, does not fail the run: {waivers.told(use)}\n\nwhat to do: {waivers.advice(use)}"
+    ET.SubElement(case, "system-out").text = _text(told)
+    return case
+
+
 def _run_case(report: Report) -> ET.Element | None:
     """A case that errs for a run that must not look green although no check of its own says so."""
     said = answer(report)
@@ -141,6 +156,7 @@ def _story(check: CheckResult, several_addresses: bool, shared: str) -> str:
     address = f" at {name(check.address)}" if several_addresses or check.address != check.target else ""
     lines = [
         f"{wording.verdict(check)}",
+        *(f"waived {line}" for line in wording.waived([check])),
         *([MEANINGS[check.cause].sentence] if check.cause else []),
         *([shared] if shared else []),
         *([f"severity: {check.severity}"] if check.severity else []),

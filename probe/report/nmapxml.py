@@ -15,7 +15,7 @@ from probe.report.sweep import inconclusive, ports_in, service
 from probe.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from probe.model.swept import Rejection, Swept
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OUTPUT_VERSION = "1.05"
 # More ports than this in one state, open ones aside, are counted (nmap's default).
-_MOST_LISTED = 25
+MOST_LISTED = 25
 _KINDS = {
     (Transport.TCP, "packet"): "syn",
     (Transport.TCP, "connect"): "connect",
@@ -58,16 +58,7 @@ _ICMP_REASONS = {
 
 def render(report: SweepReport) -> bytes:
     """UTF-8, with the document type that nmap's own readers expect."""
-    words = printable(" ".join(("portcheck", *report.words)))
-    root = ET.Element(
-        "nmaprun",
-        scanner="nmap",  # the DTD allows no other
-        args=words,
-        start=_seconds(report.started),
-        startstr=_text(report.started),
-        version=f"portcheck {report.version}",
-        xmloutputversion=_OUTPUT_VERSION,
-    )
+    root = opened(report.words, report.started, report.version)
     kind = _KINDS[report.transport, report.sweeps[0].engine or "packet"]
     ET.SubElement(
         root,
@@ -77,11 +68,32 @@ def render(report: SweepReport) -> bytes:
         numservices=str(len(report.ports)),
         services=str(report.ports),
     )
-    ET.SubElement(root, "verbose", level="0")
-    ET.SubElement(root, "debugging", level="0")
+    levels(root)
     for sweep in report.sweeps:
         _host(root, sweep, report)
     _runstats(root, report)
+    return document(root)
+
+
+def opened(words: Iterable[str], started: datetime, version: str) -> ET.Element:
+    """The root; `words` are those of the command."""
+    return ET.Element(
+        "nmaprun",
+        scanner="nmap",  # the DTD allows no other
+        args=printable(" ".join(("portcheck", *words))),
+        start=seconds(started),
+        startstr=moment(started),
+        version=printable(f"portcheck {version}"),
+        xmloutputversion=_OUTPUT_VERSION,
+    )
+
+
+def levels(root: ET.Element) -> None:
+    ET.SubElement(root, "verbose", level="0")
+    ET.SubElement(root, "debugging", level="0")
+
+
+def document(root: ET.Element) -> bytes:
     ET.indent(root, space="")
     head = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE nmaprun>\n'
     body: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
@@ -89,7 +101,7 @@ def render(report: SweepReport) -> bytes:
 
 
 def _host(root: ET.Element, sweep: Swept, report: SweepReport) -> None:
-    host = ET.SubElement(root, "host", starttime=_seconds(report.started), endtime=_seconds(report.finished))
+    host = ET.SubElement(root, "host", starttime=seconds(report.started), endtime=seconds(report.finished))
     ET.SubElement(host, "status", state="up", reason="user-set", reason_ttl="0")
     ET.SubElement(host, "address", addr=sweep.address, addrtype="ipv6" if ":" in sweep.address else "ipv4")
     names = ET.SubElement(host, "hostnames")
@@ -99,7 +111,7 @@ def _host(root: ET.Element, sweep: Swept, report: SweepReport) -> None:
     listed: list[tuple[int, str, str, str]] = []
     for state, found in _states(sweep):
         whys = list(_whys(sweep, state, found))
-        if state != State.OPEN and len(found) > _MOST_LISTED:
+        if state != State.OPEN and len(found) > MOST_LISTED:
             extra = ET.SubElement(ports, "extraports", state=state, count=str(len(found)))
             for reason, _, some in whys:
                 told = {"reason": reason, "count": str(len(some)), "proto": sweep.transport.value, "ports": str(some)}
@@ -158,9 +170,9 @@ def _runstats(root: ET.Element, report: SweepReport) -> None:
     whole = not (report.interrupted or inconclusive(report))
     hosts = f"{len(report.sweeps)} IP address{'es' if len(report.sweeps) > 1 else ''}"
     finished = {
-        "time": _seconds(report.finished),
-        "timestr": _text(report.finished),
-        "summary": f"portcheck done at {_text(report.finished)}; {hosts} scanned in {elapsed} seconds",
+        "time": seconds(report.finished),
+        "timestr": moment(report.finished),
+        "summary": f"portcheck done at {moment(report.finished)}; {hosts} scanned in {elapsed} seconds",
         "elapsed": elapsed,
         "exit": "success" if whole else "error",
     }
@@ -172,9 +184,9 @@ def _runstats(root: ET.Element, report: SweepReport) -> None:
     ET.SubElement(stats, "hosts", up=up, down="0", total=up)
 
 
-def _seconds(moment: datetime) -> str:
-    return str(int(moment.timestamp()))
+def seconds(when: datetime) -> str:
+    return str(int(when.timestamp()))
 
 
-def _text(moment: datetime) -> str:
-    return f"{moment:%a %b %d %H:%M:%S %Y}"
+def moment(when: datetime) -> str:
+    return f"{when:%a %b %d %H:%M:%S %Y}"

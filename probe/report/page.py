@@ -14,6 +14,7 @@ STYLES = {
     Weight.DEVIATION: "31;1",
     Weight.INCONCLUSIVE: "35",
     Weight.ADVICE: "33",
+    Weight.WAIVED: "36",
     Weight.PASS: "32",
     Weight.NOTHING: "2",
 }

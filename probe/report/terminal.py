@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from probe.model.words import Verdict
-from probe.report import listeners
+from probe.report import listeners, waivers, wording
 from probe.report.answer import Answer, answer, headline
 from probe.report.causes import MEANINGS, section
 from probe.report.findings import Finding, Sight, Weight, agents_wanted, failed_hosts, findings, overview
@@ -58,7 +58,8 @@ class _Report(Page):
         self.explained: set[tuple[Verdict, Cause | None]] = set()
 
     def text(self) -> str:
-        told = [finding for finding in self.findings if not finding.side_note]
+        accepted = [finding for finding in self.findings if finding.weight is Weight.WAIVED]
+        told = [finding for finding in self.findings if not finding.side_note and finding.weight > Weight.WAIVED]
         noted = [finding for finding in self.findings if finding.side_note]
         blocks = [self.answer(), self.overview()]
         blocks += [self.finding(number, one) for number, one in enumerate(told[:_MOST_FINDINGS], 1)]
@@ -66,7 +67,8 @@ class _Report(Page):
             blocks.append(
                 iter([f"… and {count(len(told) - _MOST_FINDINGS, 'more finding')}: --json F or --html F tells each"])
             )
-        blocks += [self.side_notes(noted), self.exposure(), self.not_checkable(), self.hosts(), self.notes()]
+        blocks += [self.side_notes(noted), self.waived(accepted), self.stale(), self.exposure(), self.not_checkable()]
+        blocks += [self.hosts(), self.notes()]
         whole = [list(block) for block in blocks]
         return "\n\n".join("\n".join(lines) for lines in whole if lines) + "\n"
 
@@ -80,6 +82,8 @@ class _Report(Page):
         yield from rest
         counts = {verdict: getattr(numbers, "passed" if verdict is Verdict.PASS else verdict) for verdict in Verdict}
         said = [f"{number:,} {verdict}" for verdict, number in counts.items() if number]
+        if numbers.waived:
+            said.append(f"{numbers.waived:,} of them waived")
         if numbers.inconclusive:
             said.append(f"{percent(numbers.coverage)} measured")
         yield from self.wrapped(" · ".join(said))
@@ -163,6 +167,31 @@ class _Report(Page):
         yield from self.wrapped(
             "They do not move the exit code; --strict makes them count. --json F or --html F lists each.", "  ", "  "
         )
+
+    def waived(self, accepted: Sequence[Finding]) -> Iterator[str]:
+        if not accepted:
+            return
+        total = sum(len(finding.members) for finding in accepted)
+        yield self.heading(f"Waived: {count(total, 'check')} that somebody has accepted")
+        symbol = self.styled(SYMBOLS[Weight.WAIVED], STYLES[Weight.WAIVED])
+        for finding in accepted[:_MOST_FINDINGS]:
+            yield from self.wrapped(f"{title(finding)}: {count(len(finding.members), 'check')}", "  ", f"{symbol} ")
+            yield from self.field("verdict", verdict(finding.example))
+            yield from self.field("waived", *cut(wording.waived(finding.members), _MOST_LINES, _ALL))
+        if len(accepted) > _MOST_FINDINGS:
+            yield f"  … and {count(len(accepted) - _MOST_FINDINGS, 'more finding')}: {_ALL}"
+
+    def stale(self) -> Iterator[str]:
+        found = waivers.stale(self.report)
+        if not found:
+            return
+        yield self.heading(f"Waivers to look at: {len(found):,} of {len(self.report.waivers):,}")
+        for use in found[:_MOST_NOTES]:
+            symbol = self.styled(SYMBOLS[Weight.ADVICE], STYLES[Weight.ADVICE])
+            yield from self.wrapped(waivers.told(use), "  ", f"{symbol} ")
+            yield from self.field("do", waivers.advice(use))
+        if len(found) > _MOST_NOTES:
+            yield f"  … and {count(len(found) - _MOST_NOTES, 'more waiver')}: {_ALL}"
 
     def exposure(self) -> Iterator[str]:
         """How ports beyond the matrix were looked for, and what of it is no row."""

@@ -13,7 +13,7 @@ from probe.report.text import SENTENCE, count, folded, listed, name, sentence
 from probe.report.ways import ports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from probe.model.result import CheckResult, Report, Where
     from probe.report.findings import Finding
@@ -22,6 +22,7 @@ WEIGHTS = {
     Weight.DEVIATION: "deviation",
     Weight.INCONCLUSIVE: "inconclusive",
     Weight.ADVICE: "advice",
+    Weight.WAIVED: "waived",
     Weight.PASS: "pass",
     Weight.NOTHING: "nothing to check",
 }
@@ -29,6 +30,7 @@ SYMBOLS = {
     Weight.DEVIATION: "✗",
     Weight.INCONCLUSIVE: "?",
     Weight.ADVICE: "!",
+    Weight.WAIVED: "~",
     Weight.PASS: "✓",
     Weight.NOTHING: "·",
 }
@@ -62,6 +64,17 @@ def advice(members: tuple[CheckResult, ...]) -> str:
     if not text or not others:
         return text
     return f"{text} The same for the other {f'{others:,} checks' if others > 1 else 'check'}."
+
+
+def waived(members: Iterable[CheckResult]) -> list[str]:
+    """Who accepted these rows, until when, and why: a line for each waiver."""
+    given = dict.fromkeys(row.waived for row in members if row.waived)
+    return [f"{until(one.until)} by {name(one.owner)}: {sentence(one.reason)}" for one in given]
+
+
+def until(day: str) -> str:
+    """`until 2026-12-31`."""
+    return f"until {name(day, 20)}" if day else "for good"
 
 
 def expected(finding: Finding) -> list[str]:

@@ -51,7 +51,7 @@ def test_version(portcheck: Any) -> None:
         (("run",), "--inventory FILE is needed"),
         (("agent",), "one of the arguments --stdio --listen --health is required"),
         (("agent", "--listen", "127.0.0.1:1"), "--identity FILE is needed"),
-        (("run", "-i", "hosts.txt", "--json", "-", "--html", "-"), "only one of"),
+        (("run", "-i", "hosts.txt", "--json", "-", "--html", "-"), "only one report"),
         (("run", "-i", "hosts.txt", "--identity", "nothing.pem"), "nothing.pem"),
         (("run", "-i", "hosts.txt", "--json", "hosts.txt/r.json"), "hosts.txt/r.json"),
         (("plan", "-i", "nothing.txt"), "nothing.txt"),

@@ -25,6 +25,12 @@ def rich() -> Report:
 
 
 @pytest.fixture(scope="session")
+def waived() -> Report:
+    report: Report = made.waived()
+    return report
+
+
+@pytest.fixture(scope="session")
 def examples() -> dict[str, Report]:
     reports: dict[str, Report] = made.examples()
     return reports

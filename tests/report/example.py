@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 
 from probe.model.check import Unchecked
 from probe.model.result import AgentInfo, CheckResult, HostResult, Report, RunInfo, summarise
-from probe.model.words import Need, Phase, Policy, Verdict, Zone
+from probe.model.waiver import Waiver
+from probe.model.waiving import apply
+from probe.model.words import Cause, Need, Phase, Policy, Verdict, Zone
 
 from . import exposures
 from .rows import HOSTS, blocked, check, elsewhere, exposed, passes
 
-__all__ = ["check", "examples", "exposed", "large", "report", "rich"]
+__all__ = ["check", "examples", "exposed", "large", "report", "rich", "waived"]
 
 
 def hosts() -> tuple[HostResult, ...]:
@@ -114,6 +117,41 @@ def rich() -> Report:
     )
 
 
+WAIVERS = (
+    Waiver(
+        place="waivers.yaml:3",
+        rule=("flows[4]",),
+        targets=("redis-1",),
+        causes=(Cause.NETWORK,),
+        reason="ticket 4711: the firewall is changed with the next release",
+        owner="jane@example.com",
+        until="2025-06-30",
+    ),
+    Waiver(
+        place="waivers.yaml:9",
+        targets=("auto-1",),
+        ports="5500-5504",
+        reason="another team's tool has these until it moves",
+        owner="the storage team",
+    ),
+    Waiver(
+        place="waivers.yaml:14",
+        sources=("outside",),
+        targets=("controller",),
+        reason="the console is opened for the audit",
+        owner="ops",
+        until="2025-03-13",
+    ),
+    Waiver(place="waivers.yaml:20", service=("syslgo",), reason="never said", owner="ops", until="2025-12-31"),
+    Waiver(place="waivers.yaml:24", targets=("lb-1",), service=("lb-https",), reason="slow", owner="ops", until=""),
+)
+
+
+def waived() -> Report:
+    """What a file of waivers makes of it: some rows accepted, one only in part, one no longer."""
+    return apply(rich(), WAIVERS, dt.date(2025, 3, 14))
+
+
 def examples() -> dict[str, Report]:
     """One report for each way to end, by the name that its golden files carry."""
     advised = [row for row in passes() + elsewhere() if row.verdict is Verdict.PASS or row.policy is Policy.ADVISE]
@@ -123,6 +161,7 @@ def examples() -> dict[str, Report]:
         "conforms": report(passes(), phase=Phase.LIVE),
         "advised": report([row for row in advised if row.verdict is not Verdict.INCONCLUSIVE], gaps=not_checkable()),
         "deviations": rich(),
+        "waived": waived(),
         "interrupted": report(passes()[:4] + blocked()[:1], interrupted=True),
         "nothing": report([]),
         "unchecked": report([], gaps=not_checkable()),

@@ -30,6 +30,10 @@ ENDS = {
     ),
     "inconclusive": (Exit.INCONCLUSIVE, "inconclusive: 5 of 27 checks could not be measured, none deviates"),
     "unmeasured": (Exit.INCONCLUSIVE, "inconclusive: the only check could not be measured"),
+    "waived": (
+        Exit.DEVIATIONS,
+        "6 deviations in 48 checks, 5 inconclusive, 4 rows of the matrix cannot be checked",
+    ),
     "exposed": (Exit.DEVIATIONS, "4 deviations in 12 checks, 1 inconclusive"),
 }
 

@@ -12,35 +12,41 @@ from typing import TYPE_CHECKING
 import pytest
 
 from probe.cli.exitcodes import exit_for
-from probe.report import html, json, junit, terminal
+from probe.report import formats
 from probe.resources import folder
 
 if TYPE_CHECKING:
     from probe.model.result import Report
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-SAMPLES = folder("reports")
-FORMATS = {
-    "txt": lambda report: terminal.render(report, width=100, color=False).encode(),
-    "json": json.render,
-    "xml": junit.render,
-    "html": html.render,
+SAMPLES = folder("reports") / "samples"
+# One sample of each format is in the house of the reports, for readers; some formats are short enough for all reports.
+SUFFIXES = {
+    "text": "txt",
+    "json": "json",
+    "jsonl": "jsonl",
+    "html": "html",
+    "junit": "junit.xml",
+    "markdown": "md",
+    "csv": "csv",
+    "nmap": "nmap.xml",
 }
+EVERY = {"txt": "text", "json": "json", "xml": "junit"}
+
+
+def made(form: str, report: Report) -> bytes:
+    return b"".join(formats.render(form, report))
 
 
 def expected(reports: dict[str, Report]) -> dict[Path, bytes]:
-    """What each file should hold. The page is long: one sample of it is enough."""
+    """What each file should hold."""
     wanted = {
-        GOLDEN / f"{spec}.{int(exit_for(report))}.{form}": FORMATS[form](report)
+        GOLDEN / f"{spec}.{int(exit_for(report))}.{suffix}": made(form, report)
         for spec, report in reports.items()
-        for form in ("txt", "json", "xml")
+        for suffix, form in EVERY.items()
     }
     sample = reports["deviations"]
-    wanted |= {
-        SAMPLES / f"sample.{suffix}": FORMATS[form](sample)
-        for suffix, form in {"txt": "txt", "json": "json", "junit.xml": "xml", "html": "html"}.items()
-    }
-    return wanted
+    return wanted | {SAMPLES / f"sample.{suffix}": made(form, sample) for form, suffix in SUFFIXES.items()}
 
 
 def test_every_report_looks_as_agreed(examples: dict[str, Report]) -> None:

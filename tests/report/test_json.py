@@ -56,7 +56,7 @@ def test_every_report_keeps_to_the_schema(one: Report) -> None:
     VALIDATOR.validate(standard.loads(json.render(one)))
 
 
-@pytest.mark.parametrize("file", [*GOLDEN, folder("reports") / "sample.json"], ids=lambda path: path.name)
+@pytest.mark.parametrize("file", [*GOLDEN, folder("reports") / "samples" / "sample.json"], ids=lambda path: path.name)
 def test_every_sample_keeps_to_the_schema(file: Path) -> None:
     VALIDATOR.validate(standard.loads(file.read_bytes()))
 

@@ -24,7 +24,8 @@ def test_well_formed_with_true_counts(one: Report) -> None:
     assert int(root.get("failures", "")) == sum(case.find("failure") is not None for case in cases)
     assert int(root.get("errors", "")) == sum(case.find("error") is not None for case in cases)
     assert int(root.get("skipped", "")) == sum(case.find("skipped") is not None for case in cases)
-    assert int(root.get("skipped", "")) == len(one.not_checkable)
+    accepted = {check.id for check in one.checks if check.waived} - {check.id for check in one.checks if check.deviates}
+    assert int(root.get("skipped", "")) == len(one.not_checkable) + len(accepted)
 
 
 def test_each_case_is_named_once(one: Report) -> None:
@@ -77,6 +78,24 @@ def test_what_cannot_be_checked_is_skipped_with_the_reason(rich: Report) -> None
     assert case.get("classname") == "portcheck.aiware.not-checkable"
     (skipped,) = case
     assert (skipped.tag, skipped.get("message")) == ("skipped", "IP protocol 112 has no ports")
+
+
+def test_what_somebody_accepted_is_skipped_with_who_and_why(waived: Report) -> None:
+    case = _case(waived, "svc-1 -> redis-1 redis tcp/6379")
+    (skipped,) = [child for child in case if child.tag == "skipped"]
+    assert (skipped.get("message") or "").startswith("waived until 2025-06-30 by jane@example.com: ticket 4711: ")
+
+
+def test_what_is_accepted_in_part_fails_and_tells_both(waived: Report) -> None:
+    text = _case(waived, "ctrl-1 -> auto-1 automate-studio tcp/5000-6000").findtext("failure") or ""
+    assert "waived for good by the storage team" in text
+    assert "tcp 5505-5509" in text
+
+
+def test_waivers_to_look_at_pass_with_a_note(waived: Report) -> None:
+    cases = [case for case in parsed(waived).iter("testcase") if case.get("classname") == "portcheck.waivers"]
+    assert [case.get("name") for case in cases] == ["waivers.yaml:14", "waivers.yaml:20", "waivers.yaml:24"]
+    assert "expired on 2025-03-13" in (cases[0].findtext("system-out") or "")
 
 
 def test_reasons_of_several_hosts_are_one_case(rich: Report) -> None:

@@ -46,8 +46,8 @@ def label(path: str) -> str:
     return "stdin" if path == "-" else printable(path)
 
 
-def text_of(path: str) -> str:
-    """The file as text; raises UserError if it cannot be read, is too big, or is not UTF-8."""
+def text_of(path: str, what: str = "matrix") -> str:
+    """The file as text; raises UserError if it cannot be read, is too big for `what` it should be, or is not UTF-8."""
     shown = label(path)
     try:
         if path == "-":
@@ -64,7 +64,7 @@ def text_of(path: str) -> str:
     except ValueError as error:
         raise UserError(f"{shown}: cannot be read: {error}") from None
     if len(data) > MAX_BYTES:
-        raise UserError(f"{shown}: bigger than {MAX_BYTES // 1024 // 1024} MiB: this is no matrix")
+        raise UserError(f"{shown}: bigger than {MAX_BYTES // 1024 // 1024} MiB: this is no {what}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -166,16 +166,17 @@ class Rows:
 
     what: str
     row: Row
+    least: int = 1
 
     def read(self, node: Node, problems: Problems) -> list[dict[str, Any]] | None:
-        if not isinstance(node, Sequence) or not node.items:
+        if not isinstance(node, Sequence) or len(node.items) < self.least:
             found = "an empty one" if isinstance(node, Sequence) else describe(node)
             problems.add(node.place, f"expected a list of {self.what}, found {found}")
             return None
         return [self.row.read(item, problems) for item in node.items]
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.row.schema(), "minItems": 1}
+        return {"type": "array", "items": self.row.schema(), "minItems": self.least}
 
 
 def _gotcha(text: str, value: Node) -> str:

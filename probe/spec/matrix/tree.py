@@ -90,11 +90,13 @@ class _Stop(Exception):
     """Reading on makes no sense."""
 
 
-def parse(text: str, problems: Problems) -> Node | None:
-    """The tree of the one document in `text`; None if it is empty or no YAML that we read: see the problems."""
+def parse(text: str, problems: Problems, what: str = "matrix") -> Node | None:
+    """The tree of the one document in `text`; None if it is empty or no YAML that we read: see the problems. `what` it
+    should be is said where it can be none.
+    """
     events = iter(YAML(typ="safe", pure=True).parse(text))
     try:
-        root = _Builder(events, problems).document()
+        root = _Builder(events, problems, what).document()
     except _Stop:
         return None
     # Besides its own errors the parser lets out what chr() and int() say of impossible escapes.
@@ -105,9 +107,10 @@ def parse(text: str, problems: Problems) -> Node | None:
 
 
 class _Builder:
-    def __init__(self, events: Iterator[Any], problems: Problems) -> None:
+    def __init__(self, events: Iterator[Any], problems: Problems, what: str) -> None:
         self.events = events
         self.problems = problems
+        self.what = what
         self.nodes = 0
 
     def document(self) -> Node | None:
@@ -120,7 +123,7 @@ class _Builder:
                     self.stop(
                         _place(event),
                         "a second YAML document starts here",
-                        "a matrix is one document: remove the line ---",
+                        f"a {self.what} is one document: remove the line ---",
                     )
             elif isinstance(event, (ScalarEvent, AliasEvent, SequenceStartEvent, MappingStartEvent)):
                 root = self.node(event, depth=1, owner=None)
@@ -131,9 +134,9 @@ class _Builder:
         place = _place(event)
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self.stop(place, f"more than {MAX_NODES} values: this is no matrix")
+            self.stop(place, f"more than {MAX_NODES} values: this is no {self.what}")
         if depth > MAX_DEPTH:
-            self.stop(place, f"nested more than {MAX_DEPTH} deep: this is no matrix")
+            self.stop(place, f"nested more than {MAX_DEPTH} deep: this is no {self.what}")
         if isinstance(event, AliasEvent) or event.anchor is not None:
             self.stop(
                 place,
@@ -151,13 +154,13 @@ class _Builder:
         if isinstance(event, MappingStartEvent):
             return self.mapping(place, depth)
         if len(event.value) > MAX_TEXT:
-            self.stop(place, f"a text of more than {MAX_TEXT} characters: this is no matrix")
+            self.stop(place, f"a text of more than {MAX_TEXT} characters: this is no {self.what}")
         if event.style is None and not event.value and owner is not None:
             place = owner.place
         scalar = Scalar(event.value, event.style is None, place)
         if unprintable := next((char for char in scalar.text if not (char.isprintable() or char in "\r\n\t")), None):
             self.problems.add(
-                place, f"the character U+{ord(unprintable):04X} cannot be shown and does not belong in a matrix"
+                place, f"the character U+{ord(unprintable):04X} cannot be shown and does not belong in a {self.what}"
             )
         return scalar
 
