@@ -33,6 +33,8 @@ _STATES = {
     State.UNREACHABLE: ("filtered", dict.fromkeys(Transport, "host-unreach")),
     State.FILTERED: ("filtered", dict.fromkeys(Transport, "no-response")),
 }
+# Beyond that something answers for every port, and a list would only be long. nmap itself has no bound for them.
+_MOST_OPEN = 5000
 _KINDS = {Transport.TCP: "connect", Transport.UDP: "udp"}
 
 
@@ -89,7 +91,7 @@ def _add_ports(ports: ET.Element, rows: Sequence[CheckResult]) -> None:
         for word in dict.fromkeys(_STATES[state][0] for state, _ in found):
             group = [(state, some) for state, some in found if _STATES[state][0] == word]
             total = sum(len(some) for _, some in group)
-            if word == "open" or total <= MOST_LISTED:
+            if total <= (_MOST_OPEN if word == "open" else MOST_LISTED):
                 shown += [(transport, state, some) for state, some in group]
                 continue
             extra = ET.SubElement(ports, "extraports", state=word, count=str(total))
