@@ -3,6 +3,8 @@
 
 def printable(text: str) -> str:
     """Control characters, direction marks and the like shown instead of obeyed."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

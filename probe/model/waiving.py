@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +15,7 @@ from probe.model.words import Verdict
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from probe.model.result import CheckResult
     from probe.model.waiver import Waiver
@@ -37,6 +38,16 @@ def apply(report: Report, waivers: Sequence[Waiver], today: dt.date) -> Report:
     )
 
 
+# The names of a row that a key of a waiver is about.
+_NAMES: dict[str, Callable[[CheckResult], tuple[str, ...]]] = {
+    "sources": attrgetter("source", "source_role"),
+    "targets": attrgetter("target", "target_role"),
+    "service": lambda row: (row.service,),
+    "rule": lambda row: (row.rule, *row.also),
+    "matrix": lambda row: (row.matrix,),
+}
+
+
 class _Test:
     """One waiver, ready for many rows, and how many it has fitted."""
 
@@ -46,6 +57,12 @@ class _Test:
         self.verdicts = frozenset(waiver.verdicts) or _DEVIATING
         self.over = bool(waiver.until) and waiver.until < today.isoformat()
         self.rows = 0
+        # Names come again and again: what is known of them is kept with each key.
+        self._named = [
+            (names, asked, dict[tuple[str, ...], bool]())
+            for key, names in _NAMES.items()
+            if (asked := getattr(waiver, key))
+        ]
 
     def fits(self, row: CheckResult) -> bool:
         """Whether the row, or some of its ports, is what the waiver excuses."""
@@ -54,15 +71,17 @@ class _Test:
 
     def about(self, row: CheckResult) -> bool:
         """The same whatever became of the row."""
+        for names_of, globs, known in self._named:
+            names = names_of(row)
+            fit = known.get(names)
+            if fit is None:
+                fit = known[names] = fits(names, globs)
+            if not fit:
+                return False
         asked = self.waiver
         return (
             (not asked.id or row.id in asked.id)
             and (asked.transport is None or row.transport is asked.transport)
-            and (not asked.rule or fits((row.rule, *row.also), asked.rule))
-            and (not asked.service or fits((row.service,), asked.service))
-            and (not asked.matrix or fits((row.matrix,), asked.matrix))
-            and (not asked.sources or fits((row.source, row.source_role), asked.sources))
-            and (not asked.targets or fits((row.target, row.target_role), asked.targets))
             and (self.ports is None or bool(self.ports & _ports(row)))
         )
 
