@@ -131,11 +131,11 @@ def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[s
 
 def _listeners(checks: Iterable[CheckResult]) -> dict[Hashable, Weight]:
     """A program that is exposed is one finding, and worth what its worst row is: to some it may be a deviation, to
-    others advice. Those for whom somebody has accepted it are told apart.
+    others advice.
     """
     found: dict[Hashable, Weight] = {}
     for check in checks:
-        if not check.waived and (what := listened(check)) is not None:
+        if (what := listened(check)) is not None:
             found[what] = max(found.get(what, Weight.NOTHING), weight(check))
     return found
 

@@ -17,7 +17,6 @@ from probe.model.ports import PortError, PortSet
 from probe.model.words import State, Transport, Verdict
 from probe.report.nmapxml import MOST_LISTED, document, levels, moment, opened, seconds
 from probe.report.text import NAME, count, folded, listed, name
-from probe.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -141,7 +140,7 @@ def _add_port(ports: ET.Element, port: int, state: State, rows: Sequence[CheckRe
         ET.SubElement(element, "service", {"name": name(known), **secure, "method": "table", "conf": "3"})
     views = list(_views(rows))
     if len(views) > 1 or any(row.verdict is not Verdict.PASS for row in rows):
-        ET.SubElement(element, "script", id="portcheck", output=printable("; ".join(views)))
+        ET.SubElement(element, "script", id="portcheck", output="; ".join(views))
 
 
 def _views(rows: Iterable[CheckResult]) -> Iterator[str]:

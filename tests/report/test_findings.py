@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from probe.model.result import Evidence
+from probe.model.waiver import Waiver
+from probe.model.waiving import apply
 from probe.model.words import Cause, Need, Severity, Verdict
 from probe.report.findings import Weight, findings, overview, weight
 from probe.report.ways import ways
@@ -127,3 +130,14 @@ def test_where(rich: Report) -> None:
         "after fd00:20::fe, hop 2 (the last device that it is known to have come to)",
         "at 10.20.0.30, hop 2",
     }
+
+
+def test_what_is_accepted_is_told_apart_from_who_else_reaches_the_listener(examples: dict[str, Report]) -> None:
+    """Although one program that is exposed is else one finding, worth what its worst row is."""
+    asked = Waiver(place="w:3", reason="r", owner="o", sources=("engine",), ports="6379", targets=("redis-1",))
+    told = findings(apply(examples["exposed"], [asked], dt.date(2026, 1, 1)))
+    redis = [finding for finding in told if finding.example.target == "redis-1"]
+    assert [(finding.weight, {row.source for row in finding.members}) for finding in redis] == [
+        (Weight.DEVIATION, {"laptop"}),
+        (Weight.WAIVED, {"engine-1", "engine-2"}),
+    ]
