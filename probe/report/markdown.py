@@ -33,7 +33,8 @@ _HEADINGS = {
     Weight.ADVICE: "Advice: it does not fail the run",
     Weight.WAIVED: "Waived: accepted for a time",
 }
-_MOST_LINES, _MOST_SIGHTS, _MOST_EVIDENCE, _MOST_ROWS = 6, 3, 4, 20
+_MOST_LINES, _MOST_SIGHTS, _MOST_EVIDENCE = 6, 3, 4
+_MOST_ROWS = (20, 6, 1)  # lines of a part: as many as leave room for findings
 _SENTENCE = 240
 # What begins markup inside a line; bare links, mentions and pictures are known by `://`, `www.`, `@` and `:word:`.
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@$]|:(?=//|[\w+-]+:)|(?<=[wW]{3})\.")
@@ -52,7 +53,7 @@ def text(value: str) -> str:
 def render(report: Report) -> bytes:
     """UTF-8, at most LARGEST bytes."""
     told = findings(report)
-    head, tail = list(_head(report)), list(_tail(report))
+    head, tail = list(_head(report)), _tail_that_fits(report)
     room = LARGEST - _size(head) - _size(tail) - 200
     body: list[str] = []
     shown = 0
@@ -145,27 +146,33 @@ def _items(label: str, values: Sequence[str], most: int = _MOST_LINES) -> Iterat
         yield from (f"  - {text(value)}" for value in known)
 
 
-def _tail(report: Report) -> Iterator[str]:
-    """What is no finding. Each part has its bound, so that findings have room."""
+def _tail_that_fits(report: Report) -> list[str]:
+    """At most a third of the page, so that findings have room."""
+    tails = (list(_tail(report, most)) for most in _MOST_ROWS)
+    return next((tail for tail in tails if _size(tail) <= LARGEST // 3), [])
+
+
+def _tail(report: Report, most: int) -> Iterator[str]:
+    """What is no finding: parts of at most so many lines."""
     uses = waivers.stale(report)
     told = [f"{waivers.told(use)}. {waivers.advice(use)}" for use in uses]
-    yield from _part(f"Waivers to look at: {len(uses):,} of {len(report.waivers):,}", told)
+    yield from _part(f"Waivers to look at: {len(uses):,} of {len(report.waivers):,}", told, most)
     unreached = [listeners.unnamed(one) for one in listeners.unreached(report.exposure)] if report.exposure else []
-    yield from _part("Listens, is in no row of the matrix, and nobody reached it", unreached)
+    yield from _part("Listens, is in no row of the matrix, and nobody reached it", unreached, most)
     reasons = unchecked.by_reason(report.not_checkable)
     gaps = [
         f"{sentence(reason, _SENTENCE)}: {listed((unchecked.what(row) for row in rows), 3)}"
         for reason, rows in reasons.items()
     ]
-    yield from _part(unchecked.heading(report.not_checkable), gaps)
+    yield from _part(unchecked.heading(report.not_checkable), gaps, most)
     failed = failed_hosts(report)
     lost = [f"{name(host)}: {sentence(problem, _SENTENCE)}" for host, problem in failed]
-    yield from _part(f"Hosts whose agent failed: {len(failed):,} of {agents_wanted(report):,}", lost)
-    yield from _part("Notes", [sentence(note, _SENTENCE) for note in report.notes])
+    yield from _part(f"Hosts whose agent failed: {len(failed):,} of {agents_wanted(report):,}", lost, most)
+    yield from _part("Notes", [sentence(note, _SENTENCE) for note in report.notes], most)
 
 
-def _part(heading: str, lines: Sequence[str]) -> Iterator[str]:
+def _part(heading: str, lines: Sequence[str], most: int) -> Iterator[str]:
     if lines:
         yield from (f"## {text(heading)}", "")
-        yield from (f"- {text(line)}" for line in cut([sentence(line, 2 * _SENTENCE) for line in lines], _MOST_ROWS))
+        yield from (f"- {text(line)}" for line in cut([sentence(line, 2 * _SENTENCE) for line in lines], most))
         yield ""

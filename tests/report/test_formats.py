@@ -11,6 +11,7 @@ import pytest
 from probe.cli.outputs import NAMES
 from probe.errors import UserError
 from probe.model.result import CheckResult, Evidence, Report
+from probe.model.waiver import WaiverState, WaiverUse
 from probe.report import formats
 from probe.report.formats import FORMATS, by_extension
 from probe.text import printable
@@ -200,9 +201,18 @@ class TestMarkdown:
         )
 
     def test_many_hosts_that_failed_and_many_notes_are_bounded_too(self, rich: Report) -> None:
-        lost = msgspec.structs.replace(rich.hosts[0], agent=None, problem="x" * 5000)
-        report = msgspec.structs.replace(rich, hosts=(lost,) * 500, notes=("y" * 5000,) * 500)
-        assert len(made("markdown", report)) <= 60_000
+        for letter in ("x", "\U0001f6d1"):
+            lost = msgspec.structs.replace(rich.hosts[0], agent=None, problem=letter * 5000)
+            use = WaiverUse(
+                place=letter * 500, matches=letter, reason=letter * 500, owner="o", until="", state=WaiverState.UNUSED
+            )
+            report = msgspec.structs.replace(
+                rich, hosts=(lost,) * 500, notes=(letter * 5000,) * 500, waivers=(use,) * 500
+            )
+            page = made("markdown", report)
+            assert len(page) <= 60_000
+            assert "more" in JUDGES["markdown"](page).rpartition("\nNotes\n")[2]
+            assert b"what to do" in page
 
 
 class TestCsv:
