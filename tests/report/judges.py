@@ -11,8 +11,8 @@ from typing import Any
 
 import jsonschema
 import lxml.etree
-import pytest
 from markdown_it import MarkdownIt
+from prometheus_client.parser import text_string_to_metric_families
 from referencing import Registry, Resource
 
 from probe.report.csv import COLUMNS
@@ -102,8 +102,7 @@ def markdown(data: bytes) -> str:
 
 
 def prometheus(data: bytes) -> list[Any]:
-    parser = pytest.importorskip("prometheus_client.parser")
-    return list(parser.text_string_to_metric_families(data.decode()))
+    return list(text_string_to_metric_families(data.decode()))
 
 
 def html(data: bytes) -> Any:

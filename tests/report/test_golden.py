@@ -30,6 +30,7 @@ SUFFIXES = {
     "markdown": "md",
     "csv": "csv",
     "nmap": "nmap.xml",
+    "prometheus": "prom",
 }
 EVERY = {"txt": "text", "json": "json", "xml": "junit"}
 
