@@ -65,12 +65,14 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, tag="expect", omit_defau
 
 class Secure(msgspec.Struct, frozen=True, kw_only=True, tag="secure", omit_defaults=True):
     """Shake hands for TLS, on the terms of the service, and speak inside it from then on. With `ask` the service is
-    asked first, and must say one of `yes`; if it says one of `no`, the dialogue goes on as it is.
+    asked first, and must say one of `yes`; if it says one of `no`, the dialogue goes on as it is, and with one of
+    `unhealthy` it says that it is not well.
     """
 
     ask: Parts = ()
     yes: tuple[Pattern, ...] = ()
     no: tuple[Pattern, ...] = ()
+    unhealthy: tuple[Pattern, ...] = ()
     within: float = 0.0
 
 

@@ -64,7 +64,7 @@ def _parts(dialogue: Dialogue) -> Iterator[Part]:
                 yield from of(step.patterns + step.unhealthy)
             case Secure():
                 yield from step.ask
-                yield from of(step.yes + step.no)
+                yield from of(step.yes + step.no + step.unhealthy)
 
 
 def _packed(local: str) -> bytes:

@@ -193,15 +193,15 @@ class _Talk:
             case Send():
                 await self._send(filled(step.parts, self._ids))
             case Expect():
-                if await self._hear(step.patterns, step.unhealthy, step.most, step.within):
-                    raise Ended(Failure.UNHEALTHY, Operation.RECEIVE, excerpt(self._last))
+                await self._expect(step.patterns, step.unhealthy, step.most, step.within)
             case Secure():
                 await self._secure(step)
 
     async def _secure(self, step: Secure) -> None:
         if step.ask:
             await self._send(filled(step.ask, self._ids))
-            if await self._hear(step.yes, step.no, MOST, step.within):
+            await self._expect(step.yes + step.no, step.unhealthy, MOST, step.within)
+            if compared(step.no, (), self._last, self._ids)[0] is Fit.YES:
                 return
         try:
             async with asyncio.timeout(self._patience(step.within)):
@@ -223,6 +223,12 @@ class _Talk:
         except OSError:
             # It went before it had heard all; what it said by then is still to be read.
             self._asked = True
+
+    async def _expect(
+        self, patterns: tuple[Pattern, ...], unhealthy: tuple[Pattern, ...], most: int, within: float
+    ) -> None:
+        if await self._hear(patterns, unhealthy, most, within):
+            raise Ended(Failure.UNHEALTHY, Operation.RECEIVE, excerpt(self._last))
 
     async def _hear(self, patterns: tuple[Pattern, ...], others: tuple[Pattern, ...], most: int, within: float) -> bool:
         """Whether the answer was one of the `others`. Raises Ended for what is neither."""

@@ -23,13 +23,15 @@ REDIS = Named(
     tcp=[
         {"send": r"PING\r\n"},
         {
-            "expect": [r"+PONG\r\n", "-NOAUTH ", "-DENIED ", "-NOPERM "],
-            "unhealthy": ["-LOADING ", "-MASTERDOWN ", "-MISCONF ", "-BUSY "],
+            # Some sites rename PING away: who says so in these words has read it.
+            "expect": [r"+PONG\r\n", "-NOAUTH ", "-NOPERM ", "-ERR unknown command"],
+            "unhealthy": ["-LOADING ", "-MASTERDOWN ", "-MISCONF ", "-BUSY ", "-DENIED ", "-ERR max number of clients"],
         },
     ],
     sends="`PING`",
-    healthy="`+PONG`, or that a password is wanted (`-NOAUTH`, `-DENIED`, `-NOPERM`)",
-    proves="a Redis server is there and reads commands; `LOADING`, `MASTERDOWN`, `MISCONF` and `BUSY` are unhealthy",
+    healthy="`+PONG`, that a password is wanted (`-NOAUTH`), or `PING` not for us (`-NOPERM`, unknown command)",
+    proves="a Redis server is there and reads commands; `LOADING`, `MASTERDOWN`, `MISCONF`, `BUSY`, `DENIED` (protected "
+    "mode) and too many clients are unhealthy. One that wants a password says nothing of its state",
     logs="nothing",
     programs="redis-server redis-sentinel valkey-server keydb-server dragonfly",
     tell=_tell,

@@ -160,6 +160,7 @@ _STARTTLS = Row(
         "send": Key(Said(), "what asks for TLS", required=True),
         "expect": Key(OneOrMany(Answer()), "the answer, or answers, after which TLS begins", required=True),
         "declined": Key(OneOrMany(Answer()), "answers after which the dialogue goes on without TLS"),
+        "unhealthy": Key(OneOrMany(Answer()), "answers in which the service says that it is not well"),
         "within": _WITHIN,
     },
     instead=r"write {send: 'STARTTLS\r\n', expect: '220 '}",
@@ -253,6 +254,7 @@ def _step(row: dict[str, Any]) -> Send | Expect | Secure:
         ask=start["send"],
         yes=start["expect"],
         no=start.get("declined", ()),
+        unhealthy=start.get("unhealthy", ()),
         within=start.get("within", 0.0),
     )
 

@@ -32,8 +32,8 @@ def with_sizes(steps: Iterable[Step], complain: Complain) -> list[Step]:
                 found.append(msgspec.structs.replace(step, patterns=patterns, unhealthy=unhealthy))
             case Secure():
                 asked = reader.sent(step.ask)
-                yes, no = reader.patterns(step.yes), reader.patterns(step.no)
-                found.append(msgspec.structs.replace(step, ask=asked, yes=yes, no=no))
+                answers = {name: reader.patterns(getattr(step, name)) for name in ("yes", "no", "unhealthy")}
+                found.append(msgspec.structs.replace(step, ask=asked, **answers))
     return found
 
 

@@ -40,7 +40,9 @@ def _step(step: Step) -> dict[str, Any]:
     if not step.ask:
         return {"tls": True} | within
     start = {"send": _said(step.ask), "expect": _patterns(step.yes)}
-    return {"starttls": start | ({"declined": _patterns(step.no)} if step.no else {}) | within}
+    start |= {"declined": _patterns(step.no)} if step.no else {}
+    start |= {"unhealthy": _patterns(step.unhealthy)} if step.unhealthy else {}
+    return {"starttls": start | within}
 
 
 def _patterns(several: Iterable[Pattern]) -> Any:
