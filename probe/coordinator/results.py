@@ -138,7 +138,7 @@ class Results:
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
-            holder=holder(check.application, piece.view.by if piece is not None else ""),
+            holder=holder(check.application or check.protocol.value, piece.view.by if piece is not None else ""),
             told=self._told(check, piece),
             source_addresses=self._addresses[check.source],
             source_carried=self._carried.get(check.source, frozenset()),

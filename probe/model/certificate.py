@@ -49,7 +49,7 @@ def complaints(
 def _complaints(demand: TlsDemand, facts: TlsFacts, own: Certificate | None, name: str, now: datetime) -> Iterator[str]:
     if demand.minimum and facts.version and _age(facts.version) < _age(demand.minimum):
         yield f"TLS {facts.version} came of it, and at least {demand.minimum} is demanded"
-    if facts.distrust:
+    if facts.distrust and (own is None or own.problem or not _said_below(demand, facts.distrust, own, name, now)):
         yield f"the certificate is not trusted: {facts.distrust}"
     if own is None or own.problem:
         if demand.name or demand.days is not None:
@@ -66,6 +66,13 @@ def _complaints(demand: TlsDemand, facts: TlsFacts, own: Certificate | None, nam
         elif left < timedelta(days=demand.days):
             days = f"{left.days} day{'' if left.days == 1 else 's'}" if left.days else "less than a day"
             yield f"the certificate expires in {days}, on {own.not_after:%Y-%m-%d}, and {demand.days} are demanded"
+
+
+def _said_below(demand: TlsDemand, distrust: str, own: Certificate, name: str, now: datetime) -> bool:
+    """Whether OpenSSL's reason is one that a demand of our own names better."""
+    if "mismatch" in distrust:
+        return demand.name and not made_out_to(own.names, name)
+    return distrust == "certificate has expired" and demand.days is not None and (own.not_after or now) < now
 
 
 def made_out_to(names: Iterable[str], wanted: str) -> bool:

@@ -279,8 +279,10 @@ def _silent(situation: Situation, seen: Observation) -> Cause | None:
         case Holder.SPEAKER | Holder.RELAY:
             return Cause.UNHEALTHY
         case Holder.BALANCER:
-            # One with a dead back end hangs up; one that waits is waiting for HTTP.
-            return Cause.WRONG_SERVICE if seen.failure is Failure.TIMEOUT else Cause.UNHEALTHY
+            # One with a dead back end hangs up. One that waits may wait for HTTP, if that is not what it was asked, or
+            # for a back end that hangs.
+            waits = seen.failure is Failure.TIMEOUT and situation.check.dialogue is not None
+            return None if waits else Cause.UNHEALTHY
         case Holder.ANOTHER:
             return Cause.WRONG_SERVICE
         case _:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probe.model import bothends
+from probe.model import amiss, bothends
 from probe.model.certificate import told
 from probe.model.ends import Answer, Stuck
 from probe.model.icmp import named
-from probe.model.judge import tls_complaints
+from probe.model.judge import http_healthy
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
 from probe.model.words import Cause, Expect, Protocol, State, Transport, Verdict
@@ -94,9 +94,7 @@ def _open(situation: Situation, seen: Observation) -> str:
         case _, Failure.TIMEOUT | Failure.CLOSED | Failure.RESET if seen.status is not None:
             parts.append(f"{_answer(situation, seen)}, but the rest of it did not come ({seen.text})")
         case _, Failure.UNHEALTHY:
-            parts.append(
-                f"{_answer(situation, seen)}, and not what a healthy service says: {situation.told or seen.text}"
-            )
+            parts.append(f"{_answer(situation, seen)}{_less(situation, seen)}: {situation.told or seen.text}")
         case _, None:
             parts.append(_well(situation, seen))
         case _, Failure.BAD_ANSWER if seen.operation is Operation.TLS:
@@ -116,6 +114,14 @@ def _open(situation: Situation, seen: Observation) -> str:
     if seen.answered_by:
         parts.append(f"it arrived at {seen.answered_by} (translated on the way)")
     return "; ".join(parts)
+
+
+def _less(situation: Situation, seen: Observation) -> str:
+    """Where the status says it all, the body is no second complaint."""
+    if seen.status is None:
+        return ", and not what a healthy service says"
+    healthy = http_healthy(seen.status, situation.check.status)
+    return ", and not in it what the matrix demands" if healthy else ""
 
 
 def _answer(situation: Situation, seen: Observation) -> str:
@@ -204,7 +210,8 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
             if cause is Cause.STAND_IN:
                 return f"{check.source} can reach this port of {check.target}, and no flow allows it; nothing listens there yet"
             holder = situation.view.by or "something"
-            return f"{holder} answers {check.source} on this port of {check.target}, and no flow allows it"
+            met = "can be reached by" if situation.seen and situation.seen.state is State.OPEN_FILTERED else "answers"
+            return f"{holder} {met} {check.source} on this port of {check.target}, and no flow allows it"
         case Verdict.INCONCLUSIVE:
             return _inconclusive(situation, cause, problem)
         case Verdict.DOWN:
@@ -216,7 +223,7 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
         case _:
             if stopped := bothends.stopped(situation, judgement):
                 return stopped
-            if cause is Cause.TLS and (wrong := _wrong_with_tls(situation)):
+            if wrong := amiss.detail(situation, judgement):
                 return wrong
             if situation.astray and cause is Cause.DNS:
                 return f"the name of {check.target} leads to another machine on {check.source}: {situation.astray}"
@@ -227,13 +234,6 @@ def _detail(situation: Situation, judgement: Judgement, problem: str) -> str:
                 target=check.target,
                 status=situation.seen.status if situation.seen else "",
             )
-
-
-def _wrong_with_tls(situation: Situation) -> str:
-    found = tls_complaints(situation)
-    if not found and situation.seen is not None and situation.seen.text:
-        found = (f"no TLS session came of it: {situation.seen.text}",)
-    return "; ".join(found)
 
 
 def _passed(situation: Situation) -> str:
@@ -278,7 +278,7 @@ def _inconclusive(situation: Situation, cause: Cause | None, problem: str) -> st
         case _ if situation.check.transport is Transport.UDP and situation.view.use is PortUse.FREE:
             return "nothing listens there, and no refusal came back: whether the way is free is not known"
         case _ if situation.check.transport is Transport.UDP and situation.check.dialogue is not None:
-            return f"it was asked in its own protocol and said nothing: it need not serve {situation.check.source}, or the way is shut"
+            return amiss.unanswered(situation)
         case _ if situation.check.transport is Transport.UDP:
             return "a service need not answer a stranger's datagram: only a stand-in or its own protocol can tell"
         case _:
@@ -328,9 +328,9 @@ _ADVICE: dict[Cause | None, str] = {
     Cause.BOUND_ELSEWHERE: "Make {service} on {target} listen on {address} too.",
     Cause.PORT_TAKEN: "Stop what holds port {ports} on {target}, or move it, before the installation.",
     Cause.WRONG_SERVICE: "Find out what listens on port {ports} of {target}: it is not {service}.",
-    Cause.TLS: "Look at the TLS settings of {service} on {target}, or whether it speaks plain HTTP there.",
+    Cause.TLS: "Look at the TLS settings of {service} on {target}.",
     Cause.HTTP_STATUS: "Look into the log of {service} on {target}.",
-    Cause.UNHEALTHY: "Look into the log of {service} on {target}: it runs and is reached, and something that it needs is missing.",
+    Cause.UNHEALTHY: "Look into the log of {service} on {target}: it runs and is reached, and says of itself that it is not well.",
     Cause.INTERCEPTED: "Look for NAT, a redirect, a proxy or a second machine with the address {address} between {source} and {target}.",
     Cause.DNS: "Correct the name resolution of {source}, or give {target} a numeric portcheck_address.",
     Cause.STAND_IN: "Close it in the firewall before something listens there, or add a flow if it is meant: {what}.",
@@ -365,6 +365,7 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
         address=check.address,
         service=check.service,
         ports=ports,
+        by=situation.view.by or "what listens",
         where=where,
         what=f"{check.transport} {ports} from {check.source}{'' if sources == check.source else f' ({sources})'} to {check.target} ({check.address})",
     )
@@ -376,8 +377,8 @@ def _template(situation: Situation, judgement: Judgement) -> str:
     match cause:
         case Cause.NO_AGENT if situation.agentless:
             return "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
-        case Cause.TLS if tls_complaints(situation):
-            return "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
+        case _ if better := amiss.advice(situation, judgement):
+            return better
         case Cause.NETWORK if ends is not None and ends.stuck is Stuck.NEIGHBOUR:
             return "Find out why the next machine from {source} towards {address} does not answer: it is off, or the route leads to the wrong one."
         case Cause.NETWORK if path is not None and path.by_flow.bad_hop:
@@ -388,6 +389,13 @@ def _template(situation: Situation, judgement: Judgement) -> str:
             if situation.receipts.answered:
                 return "Allow the answer in the outgoing rules of {target}: {what}."
             return "Allow it in the incoming rules of {target}, and its answer in the outgoing ones: {what}."
+        case None if judgement.verdict is Verdict.INCONCLUSIVE and situation.view.use is PortUse.LISTENER:
+            # No stand-in is opened in its place.
+            asked = "" if situation.check.dialogue is not None else " Give it a protocol or a dialogue in the matrix."
+            return (
+                "Look whether {service} on {target} is well and serves {source}, and into the rules of {target}."
+                + asked
+            )
         case _ if cause in _ADVICE:
             return _ADVICE[cause]
         case _:

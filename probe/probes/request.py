@@ -154,9 +154,7 @@ class Asking:
         if healthy:
             return seen
         # Where a secret was sent, what comes back may have it in it.
-        said = (
-            f"the body begins {excerpt(data)!r}" if data and not http.secret_headers else f"{len(data)} bytes of body"
-        )
+        said = f"the body begins: {excerpt(data)}" if data and not http.secret_headers else f"{len(data)} bytes of body"
         return msgspec.structs.replace(seen, failure=end, text=said)
 
 

@@ -44,6 +44,7 @@ _WORDS = {
 }
 NO_TLS = "what came is no TLS"
 """The words for an answer that does not read as TLS."""
+_OTHER_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 # What OpenSSL says of bytes that are no TLS.
 _NO_TLS = frozenset(
     {
@@ -157,6 +158,8 @@ def _no_password() -> str:
 def words(error: Exception) -> str:
     """What a failed handshake was about, for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OTHER_NAME:
+            return "the certificate is made out to another name"
         return printable(f"the certificate is not trusted: {error.verify_message}")[:120]
     reason = getattr(error, "reason", None) or str(error) or type(error).__name__
     if reason in _NO_TLS:

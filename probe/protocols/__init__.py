@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from probe.model.observation import Holder
+from probe.model.words import Protocol
 from probe.protocols import (
     amqp,
     ceph_mon,
@@ -87,6 +88,14 @@ _RELAYS = frozenset({
 })  # fmt: skip
 _RUNTIMES = frozenset({"java", "beam", "beam.smp", "systemd"})
 _BALANCERS = frozenset({"haproxy", "nginx", "envoy", "traefik", "caddy"})
+# Rows that name no service but HTTP or TLS itself.
+_HTTP = frozenset({Protocol.HTTP, Protocol.HTTPS, Protocol.HTTP_OR_HTTPS})
+_WEB_SERVERS = frozenset({"apache2", "httpd", "lighttpd", "h2o", "angie", "openresty"})
+# They are known for another protocol, and have a port for HTTP too (statistics, an API, DNS over HTTPS).
+_ALSO_WEB = frozenset({
+    "named", "unbound", "coredns", "pdns_server", "pdns_recursor", "knotd", "kresd", "consul", "dragonfly",
+    "ganesha.nfsd", "ceph-mgr", "kafka", "mongod", "proxysql", "maxscale", "mysqlrouter",
+})  # fmt: skip
 
 
 def known_as(word: str) -> Named | None:
@@ -108,20 +117,30 @@ def told(word: str, transport: Transport, said: bytes) -> str:
 
 def holder(word: str, by: str) -> Holder:
     """What the processes that hold a port (`redis-server (pid 812)`, several with commas) are to this protocol."""
-    known = known_as(word)
+    known, http = known_as(word), word in _HTTP
     names = {name.partition(" (pid ")[0] for name in by.split(", ") if " (pid " in name}
-    if known is None or not names:
+    if not names or (known is None and not http and word != Protocol.TLS):
         return Holder.UNKNOWN
-    if names & set(known.programs.split()):
+    if names & (_web_programs() if http else set(known.programs.split() if known is not None else ())):
         return Holder.SPEAKER
     if names & _BALANCERS:
         return Holder.BALANCER
     if names & _RELAYS:
         return Holder.RELAY
-    return Holder.ANOTHER if names <= _programs() else Holder.UNKNOWN
+    if known is None and not http:
+        return Holder.UNKNOWN  # there is hardly a server that cannot be had inside TLS
+    others = _programs() - _ALSO_WEB if http or (known is not None and known.web) else _programs()
+    return Holder.ANOTHER if names <= others else Holder.UNKNOWN
 
 
 @functools.cache
 def _programs() -> frozenset[str]:
     """Those that are known for a protocol, and do not run other people's programs."""
     return frozenset(program for known in NAMED.values() for program in known.programs.split()) - _RUNTIMES
+
+
+@functools.cache
+def _web_programs() -> frozenset[str]:
+    """Those of them that speak HTTP, and web servers."""
+    web = frozenset(program for known in NAMED.values() if known.web for program in known.programs.split())
+    return (web | _WEB_SERVERS) - _RUNTIMES - _BALANCERS

@@ -30,8 +30,8 @@ REDIS = Named(
     ],
     sends="`PING`",
     healthy="`+PONG`, that a password is wanted (`-NOAUTH`), or `PING` not for us (`-NOPERM`, unknown command)",
-    proves="a Redis server is there and reads commands; `LOADING`, `MASTERDOWN`, `MISCONF`, `BUSY`, `DENIED` (protected "
-    "mode) and too many clients are unhealthy. One that wants a password says nothing of its state",
+    proves="a Redis server is there and reads commands; `LOADING`, `MASTERDOWN`, `MISCONF`, `BUSY`, `DENIED` "
+    "(protected mode) and too many clients are unhealthy. One that wants a password says nothing of its state",
     logs="nothing",
     programs="redis-server redis-sentinel valkey-server keydb-server dragonfly",
     tell=_tell,

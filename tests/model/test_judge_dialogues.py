@@ -34,7 +34,7 @@ SILENT = {"state": State.OPEN, "operation": Operation.RECEIVE, "proof": Proof.AC
         (SILENT | {"failure": Failure.TIMEOUT}, {}, Verdict.MISMATCH, None),
         (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.SPEAKER}, Verdict.MISMATCH, Cause.UNHEALTHY),
         (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.RELAY}, Verdict.MISMATCH, Cause.UNHEALTHY),
-        (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.BALANCER}, Verdict.MISMATCH, Cause.WRONG_SERVICE),
+        (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.BALANCER}, Verdict.MISMATCH, None),
         (SILENT | {"failure": Failure.CLOSED}, {"holder": Holder.BALANCER}, Verdict.MISMATCH, Cause.UNHEALTHY),
         (SILENT | {"failure": Failure.RESET}, {"holder": Holder.ANOTHER}, Verdict.MISMATCH, Cause.WRONG_SERVICE),
         # The target's kernel did not confirm what was sent: no service was slow.

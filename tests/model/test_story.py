@@ -40,6 +40,7 @@ SILENT = Observation(state=State.FILTERED, failure=Failure.TIMEOUT)
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TLS = TlsFacts(version="1.3", cipher="AES", chain=(b"x", b"y"))
 LEAF = Certificate(subject="CN=a", issuer="CN=inter", names=("a", "*.b"), not_after=NOON, fingerprint="ab" * 32)
+REFUSED_TLS = Observation(state=State.OPEN, operation=Operation.TLS, failure=Failure.BAD_ANSWER, text="no TLS")
 ICMP = Icmp(family=4, type=3, code=13, sender="10.0.9.254")
 
 
@@ -132,7 +133,7 @@ def test_a_pass_needs_no_advice(situation: Any, expect: Expect) -> None:
                     state=State.OPEN, failure=Failure.UNHEALTHY, status=200, text="the body begins 'red'"
                 )
             },
-            ["HTTP 200, and not what a healthy service says: the body begins 'red'"],
+            ["HTTP 200, and not in it what the matrix demands: the body begins 'red'"],
         ),
         (
             {"seen": Observation(state=State.OPEN, operation=Operation.TLS, tls=TLS), "protocol": Protocol.TLS},
@@ -236,7 +237,8 @@ def test_a_source_that_drops_the_answer_is_told_so(situation: Any, ends: Ends, r
 def test_a_certificate_has_advice_of_its_own(situation: Any) -> None:
     case = situation(seen=Observation(state=State.OPEN, tls=TLS), tls=TlsDemand(minimum="1.3", days=3), now=NOON)
     found = Judgement(verdict=Verdict.MISMATCH, cause=Cause.TLS)
-    assert "plain HTTP" in story.advice(situation(seen=SILENT), found, "1")
+    assert "plain HTTP" in story.advice(situation(seen=REFUSED_TLS, protocol=Protocol.HTTPS), found, "1")
+    assert "HTTP" not in story.advice(situation(seen=REFUSED_TLS), found, "1")
     assert story.advice(case, found, "1").startswith("Renew or replace the certificate of db on b")
 
 

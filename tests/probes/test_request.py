@@ -209,7 +209,7 @@ class TestTheBody:
         port, _ = await site(ok)
         seen = await ask(http, port, HTTP, http=HttpTerms(**terms))
         assert (seen.state, seen.failure, seen.status) == (State.OPEN, Failure.UNHEALTHY, 200)
-        assert seen.text.startswith("the body begins '{")
+        assert seen.text.startswith("the body begins: {")
 
     async def test_has_it_too_late(self, ask: Any, site: Any) -> None:
         port, _ = await site(lambda _: web.Response(body=b"x" * 65_536 + b"yellow"))

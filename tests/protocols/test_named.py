@@ -70,6 +70,19 @@ def test_whatever_comes_is_told_or_not(name: str, transport: Transport, said: by
         ("redis", "a process of uid 0", Holder.UNKNOWN),
         ("redis", "", Holder.UNKNOWN),
         ("tcp", "redis-server (pid 812)", Holder.UNKNOWN),
+        # What is asked in HTTP and has no name of its own.
+        ("http", "apache2 (pid 7)", Holder.SPEAKER),
+        ("https", "prometheus (pid 7)", Holder.SPEAKER),
+        ("https", "nginx (pid 7)", Holder.BALANCER),
+        ("http-or-https", "haproxy (pid 7)", Holder.BALANCER),
+        ("http", "docker-proxy (pid 7)", Holder.RELAY),
+        ("https", "redis-server (pid 7)", Holder.ANOTHER),
+        ("http", "java (pid 7)", Holder.UNKNOWN),
+        ("http", "node (pid 7)", Holder.UNKNOWN),
+        ("http", "unbound (pid 7)", Holder.UNKNOWN),  # DNS over HTTPS
+        ("prometheus-exporter", "coredns (pid 7)", Holder.UNKNOWN),
+        ("tls", "haproxy (pid 7)", Holder.BALANCER),
+        ("tls", "redis-server (pid 7)", Holder.UNKNOWN),
     ],
 )
 def test_who_holds_the_port(word: str, by: str, what: Holder) -> None:
