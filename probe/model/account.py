@@ -43,7 +43,7 @@ def of_one_way(
     does not carry the one that is dialled. None: nobody looked there.
     """
     address = address.partition("%")[0]  # packets carry no zone
-    here = _with_peers(source, transport, {(address, port)}) if source is not None else None
+    here = _begun(_with_peers(source, transport, {(address, port)})) if source is not None else None
     if target is None:
         return here, None
     sequences = {sight.seq for sight in here.sights if sight.opens} if here and transport is Transport.TCP else set()
@@ -54,6 +54,17 @@ def of_one_way(
         if sight.seq in sequences or (sight.source in source_addresses and (translated or sight.target == address))
     )
     return here, _with_peers(target, transport, {(sight.source, sight.source_port) for sight in ours})
+
+
+def _begun(packets: Packets) -> Packets:
+    """Without what an older connection still had to say, to which the target's part of the story has no beginning."""
+    began = {sight.source_port for sight in packets.sights if sight.opens and sight.out}
+    kept = tuple(
+        sight
+        for sight in packets.sights
+        if not began or sight.icmp is not None or (sight.source_port if sight.out else sight.target_port) in began
+    )
+    return msgspec.structs.replace(packets, sights=kept)
 
 
 def _with_peers(packets: Packets, transport: Transport, peers: set[tuple[str, int]]) -> Packets:

@@ -195,6 +195,16 @@ class TestOfOneWay:
         ours = [sight(0, "S", out=True), sight(1, "SA", out=False, back=True)]
         assert self.kept("source", *ours, sight(2, "S", out=True, target="10.0.0.3")) == ours
 
+    def test_at_the_source_the_end_of_an_older_connection_is_none_of_ours(self) -> None:
+        """At the target it is none either, and would look like forged here."""
+        ours = [sight(1, "S", out=True), sight(3, "SA", out=False, back=True)]
+        older = [
+            sight(2, "FA", out=False, back=True, port=39999, seq=55),
+            sight(2, "A", out=True, port=39999, seq=56),
+        ]
+        assert self.kept("source", *ours, *older) == ours
+        assert self.kept("source", older[0]) == older[:1]  # nothing has left of ours: whatever comes may tell why
+
     def test_at_the_target_other_clients_are_none_of_ours(self) -> None:
         ours = [sight(0, "S", out=False), sight(1, "SA", out=True, back=True)]
         other = [
