@@ -52,7 +52,8 @@ def _port(text: str) -> tuple[int, tuple[Transport, ...]]:
         ports = list(PortSet.parse(number))
         transports = (Transport(transport),) if slash else tuple(Transport)
     except (PortError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form PORT, PORT/tcp or PORT/udp ({error})") from None
+        forms = f"{text!r} is not of the form PORT, PORT/tcp or PORT/udp ({error})"
+        raise argparse.ArgumentTypeError(f"{forms}; portcheck plan has the ports of each service") from None
     if len(ports) != 1:
         raise argparse.ArgumentTypeError(f"{text!r}: one port is wanted")
     return ports[0], transports

@@ -46,9 +46,26 @@ def _show(name: str) -> int:
     from probe.spec.matrix.piece import piece
 
     if name not in NAMED:
-        raise UserError(f"protocols: {name!r} has no dialogue of its own\n  hint: {nearest(name, NAMED)}")
+        raise UserError(_without(name, nearest(name, NAMED)))
     print(piece(name, NAMED[name]), end="")
     return Exit.CONFORMS
+
+
+def _without(word: str, near: str) -> str:
+    """Why there is nothing to show."""
+    from probe.model.protocols import spoken
+    from probe.model.words import Protocol
+    from probe.protocols import INSIDE_TLS, known_as, meant_by
+
+    if not spoken(word):
+        return f"protocols: there is no protocol {word!r}\n  hint: {meant_by(word) or near}"
+    if word in set(Protocol):
+        return f"protocols: how {word!r} is asked, each row says for itself\n  hint: docs/matrix.md has its keys"
+    if known_as(word) is not None and word.endswith(INSIDE_TLS):
+        plain = word.removesuffix(INSIDE_TLS)
+        hint = f"show {plain!r}, and put the step 'tls' before the others"
+        return f"protocols: {word!r} is {plain!r} inside TLS\n  hint: {hint}"
+    return f"protocols: {word!r} has no dialogue of its own\n  hint: portcheck protocols lists those that have one"
 
 
 def _transports(known: Named) -> str:

@@ -133,6 +133,14 @@ def holder(word: str, by: str) -> Holder:
     return Holder.ANOTHER if names <= others else Holder.UNKNOWN
 
 
+def meant_by(program: str) -> str:
+    """A hint for who names a program in the place of what it speaks: `postgres`, `nginx`; empty if none is known."""
+    found = [name for name, known in NAMED.items() if program in known.programs.split() and program not in _RUNTIMES]
+    if program in _BALANCERS | _WEB_SERVERS:
+        found = [Protocol.HTTP.value, Protocol.HTTPS.value]
+    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
 @functools.cache
 def _programs() -> frozenset[str]:
     """Those that are known for a protocol, and do not run other people's programs."""

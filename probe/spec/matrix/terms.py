@@ -11,6 +11,7 @@ from probe.model.expression import terms
 from probe.model.ports import HIGHEST, LOWEST, PortError
 from probe.model.protocols import FORMS, NAMED, PATTERN, spoken
 from probe.model.variables import Unknown
+from probe.protocols import meant_by
 from probe.spec.diagnostics import nearest
 from probe.spec.matrix.kinds import describe
 from probe.spec.matrix.problems import quoted
@@ -106,7 +107,7 @@ class Spoken:
             problems.add(node.place, f"expected a protocol, found {describe(node)}", f"there is: {FORMS}")
             return None
         if not spoken(node.text):
-            close = nearest(node.text, map(str, NAMED))
+            close = meant_by(node.text) or nearest(node.text, map(str, NAMED))
             hint = close if close.startswith("did") else f"there is: {FORMS}; for any other write tcp or udp"
             problems.add(node.place, f"unknown protocol {quoted(node.text)}", hint)
             return None
