@@ -84,8 +84,13 @@ def _stands_before(situation: Situation) -> bool:
 def _tls(situation: Situation) -> str:
     if found := tls_complaints(situation):
         return "; ".join(found)
-    if situation.seen is not None and situation.seen.text:
-        return f"no TLS session came of it: {situation.seen.text}"
+    seen = situation.seen
+    if seen is None:
+        return ""
+    if seen.text:
+        return f"no TLS session came of it: {seen.text}"
+    if seen.failure in _SILENT:
+        return f"{situation.view.by or 'something'} accepts the connection, and no TLS comes of it: it {_SILENT[seen.failure]}"
     return "it declines TLS, which the matrix demands" if _declined(situation) else ""
 
 
@@ -101,6 +106,8 @@ def _tls_advice(situation: Situation) -> str:
         return "Let {service} on {target} speak a newer version of TLS, or correct what the matrix demands."
     if found:
         return "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
+    if situation.seen is not None and situation.seen.failure in _SILENT:
+        return "Look whether {by} on {target} speaks TLS there, and whether it hangs."
     if situation.check.protocol in (Protocol.HTTPS, Protocol.HTTP_OR_HTTPS):
         return "Look at the TLS settings of {service} on {target}, or whether it speaks plain HTTP there."
     return "Look at the TLS settings of {service} on {target}, or whether it speaks without TLS there."
@@ -119,6 +126,8 @@ def _status_advice(situation: Situation, status: int) -> str:
             return "Look at `path` and at the name (`http`, `host`) in the matrix, then at {service} on {target}."
         case 502 | 504:
             return "Look at what {by} on {target} passes requests on to: it says that it gets no answer from there."
+        case _ if 300 <= status < 400 and situation.check.http is not None and situation.check.http.redirects:
+            return "It leads to another server, or on and on: ask for where it leads in a row of its own, or add the status to `status`."
         case _ if 300 <= status < 400:
             return "Look where it leads: ask for that, or let redirects be followed (`http`, `redirects`), or add the status to `status`."
         case _:

@@ -257,6 +257,9 @@ class _Talk:
         try:
             piece = await self._line.receive(min(most, _PIECE))
         except TlsFailed as error:
+            if error.failure is Failure.BAD_ANSWER:
+                # In TLS 1.3 who wants a client certificate says so only now (RFC 8446, section 4.4.2.4).
+                raise Ended(Failure.BAD_ANSWER, Operation.TLS, error.text) from None
             piece, failure = b"", error.failure
         except OSError:
             piece, failure = b"", Failure.RESET

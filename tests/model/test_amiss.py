@@ -10,6 +10,7 @@ from probe.model import dialogue, story
 from probe.model.certificate import Certificate, complaints
 from probe.model.dialogue import Dialogue, Known, Pattern, Send
 from probe.model.ends import Answer, Ends
+from probe.model.http import HttpDemand
 from probe.model.judge import judge
 from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, TargetView
 from probe.model.tls import TlsDemand, TlsFacts
@@ -23,9 +24,11 @@ HUNG, CLOSED, RESET = (
     for failure in (Failure.TIMEOUT, Failure.CLOSED, Failure.RESET)
 )
 DECLINED = Observation(state=State.OPEN, operation=Operation.RECEIVE, proof=Proof.ANSWERED, said=b"N")
+NO_TLS = Observation(state=State.OPEN, operation=Operation.TLS, failure=Failure.TIMEOUT, proof=Proof.ACCEPTED)
 STRANGE = Observation(state=State.OPEN, operation=Operation.RECEIVE, failure=Failure.BAD_ANSWER, proof=Proof.ANSWERED)
 QUIET = Observation(state=State.OPEN_FILTERED, operation=Operation.RECEIVE, failure=Failure.TIMEOUT)
 WEB = {"protocol": Protocol.HTTPS, "dialogue": None}
+MOVED = WEB | {"status": (200,)}
 
 
 def status(number: int, **more: Any) -> Observation:
@@ -68,6 +71,9 @@ def status(number: int, **more: Any) -> Observation:
         (HUNG, "mine (pid 7)", {}, None, "mine (pid 7) accepts the connection, but does not answer", "is it db"),
         (HUNG, "", {}, None, "something accepts the connection", "does it run"),
         (STRANGE, "sshd (pid 7)", {"holder": Holder.SPEAKER}, "wrong-service", "does not speak", "the log of sshd"),
+        (NO_TLS, "redis-server (pid 7)", {}, "tls", "no TLS comes of it: it does not answer", "whether it hangs"),
+        (status(302), "", MOVED, "http-status", "HTTP 302", "let redirects be followed"),
+        (status(302), "", MOVED | {"http": HttpDemand(redirects=2)}, "http-status", "HTTP 302", "in a row of its own"),
         (DECLINED, "", {"tls": TlsDemand(days=3)}, "tls", "declines TLS", "Switch TLS on"),
         (status(400), "", {"protocol": Protocol.HTTP, "dialogue": None}, "http-status", "HTTP 400", "wants HTTPS"),
         (status(502), "nginx (pid 7)", WEB, "http-status", "HTTP 502", "what nginx (pid 7) on b passes requests on to"),

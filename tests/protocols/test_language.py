@@ -21,6 +21,7 @@ from probe.spec.matrix.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from probe.model.observation import Observation
 
@@ -166,12 +167,18 @@ async def test_a_dialogue_beyond_bounds_is_not_held(hold: Hold, free_port: int) 
 
 
 @pytest.fixture(scope="module")
-def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate and its key, in one file."""
     certificate = selfsigned.make()
     file = tmp_path_factory.mktemp("tls") / "server.pem"
     file.write_bytes(certificate.key_pem + certificate.certificate_pem)
+    return file
+
+
+@pytest.fixture(scope="module")
+def server_tls(certified: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(certified)
     return context
 
 
@@ -195,6 +202,35 @@ async def test_a_name_inside_tls(peer: Peer, hold: Hold, server_tls: ssl.SSLCont
 async def test_a_server_that_wants_tls_and_says_so(peer: Peer, hold: Hold) -> None:
     seen = await hold(await peer(answering(b"\x15\x03\x01\x00\x02\x02\x46")), [{"send": "a"}, {"expect": "b"}])
     assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
+
+
+async def test_a_server_that_wants_a_client_certificate(peer: Peer, hold: Hold, certified: Path) -> None:
+    """In TLS 1.3 it says so after the handshake, in the place of its first answer: that is another service's no more
+    than before.
+    """
+    strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strict.load_cert_chain(certified)
+    strict.load_verify_locations(certified)
+    strict.verify_mode = ssl.CERT_REQUIRED
+
+    async def shake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = strict.wrap_bio(came, goes, server_side=True)
+        refused = False
+        while not refused:
+            came.write(await reader.read(4096))
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError:
+                refused = True
+            writer.write(goes.read())
+        await reader.read(-1)
+
+    seen = await hold(await peer(shake), [{"tls": True}, {"send": "hi"}, {"expect": "ho"}])
+    assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
+    assert seen.text == "it demands a client certificate"
 
 
 async def test_tls_that_is_asked_for(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:
