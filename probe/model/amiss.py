@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.ends import Answer
 from probe.model.judge import tls_complaints
-from probe.model.observation import Failure, Holder
+from probe.model.observation import Failure, Holder, Operation
 from probe.model.words import Cause, Protocol, Verdict
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def advice(situation: Situation, judgement: Judgement) -> str:
         case Cause.UNHEALTHY if seen.failure is Failure.TIMEOUT:
             return "Look at {by} on {target}: it hangs, or has more to do than it can."
         case Cause.UNHEALTHY if seen.failure in _SILENT:
-            return "Look into the log of {service} on {target} for why it hangs up: it may serve other sources only, or want TLS, or a PROXY header first."
+            return "Look into the log of {service} on {target} for why it hangs up: it may serve other sources only, or want a PROXY header first."
         case Cause.UNHEALTHY if seen.status is not None and seen.status != 503:
             return "Look at {service} on {target}, or correct `body` in the matrix."
         case Cause.WRONG_SERVICE if situation.holder is Holder.SPEAKER:
@@ -81,12 +81,21 @@ def _stands_before(situation: Situation) -> bool:
     return situation.holder in (Holder.RELAY, Holder.BALANCER)
 
 
+def asked_in_plain(situation: Situation) -> bool:
+    """Whether TLS was no part of the question: then it is the service that wants it."""
+    dialogue, seen = situation.check.dialogue, situation.seen
+    wants = seen is not None and seen.operation is Operation.TLS and seen.failure is Failure.BAD_ANSWER
+    return wants and dialogue is not None and not dialogue.begins_tls
+
+
 def _tls(situation: Situation) -> str:
     if found := tls_complaints(situation):
         return "; ".join(found)
     seen = situation.seen
     if seen is None:
         return ""
+    if asked_in_plain(situation):
+        return seen.text
     if seen.text:
         return f"no TLS session came of it: {seen.text}"
     if seen.failure in _SILENT:
@@ -99,6 +108,8 @@ def _declined(situation: Situation) -> bool:
 
 
 def _tls_advice(situation: Situation) -> str:
+    if asked_in_plain(situation):
+        return "Have it asked in TLS (a `protocol` with /tls, or the step `tls`), or let {service} on {target} speak without."
     if _declined(situation):
         return "Switch TLS on at {service} on {target}, or correct what the matrix demands."
     found = tls_complaints(situation)

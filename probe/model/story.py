@@ -98,7 +98,8 @@ def _open(situation: Situation, seen: Observation) -> str:
         case _, None:
             parts.append(_well(situation, seen))
         case _, Failure.BAD_ANSWER if seen.operation is Operation.TLS:
-            parts.append(f"{way}, but no TLS of the right kind: {seen.text}")
+            less = "and" if amiss.asked_in_plain(situation) else "but no TLS of the right kind:"
+            parts.append(f"{way}, {less} {seen.text}")
         case _, Failure.BAD_ANSWER:
             parts.append(f"{way}, but the answer was not the one expected: {seen.text or '(nothing readable)'}")
         case _, Failure.CLOSED:

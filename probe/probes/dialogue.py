@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.model.dialogue import LONGEST, MOST_READ, MOST_SENT, MOST_STEPS, Expect, Id, Send
-from probe.model.observation import Failure, Observation
+from probe.model.observation import Failure, Observation, Operation
 from probe.model.words import State, Transport
-from probe.probes import letters, talk
+from probe.probes import handshake, letters, talk
 
 if TYPE_CHECKING:
     from probe.model.dialogue import Dialogue, Parts
@@ -29,12 +31,25 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         text = problem if dialogue is not None else "there is no dialogue to hold"
         return Observation(state=State.ERROR, failure=Failure.OTHER, text=text), None
     if attempt.aim.protocol.transport is Transport.TCP:
-        return await talk.hold(attempt, terms, dialogue)
+        seen, rtt = await talk.hold(attempt, terms, dialogue)
+        hung_up = seen.failure in (Failure.CLOSED, Failure.RESET) and not seen.said
+        if terms.careful and hung_up and not dialogue.begins_tls:
+            seen = await _in_tls(attempt, terms) or seen
+        return seen, rtt
     if not dialogue.source_port:
         return await letters.exchange(attempt, terms, dialogue), None
     place = (terms.bind_for(attempt.address), dialogue.source_port)
     async with _reserved.setdefault(place, asyncio.Lock()):
         return await letters.exchange(attempt, terms, dialogue), None
+
+
+async def _in_tls(attempt: Attempt, terms: Terms) -> Observation | None:
+    """Whether who hung up when asked in plain speaks TLS; None if not."""
+    shaken, _ = await handshake.probe(attempt, terms)
+    if shaken.tls is None or not shaken.tls.version:
+        return None
+    text = "it hung up when it was asked without TLS, and speaks TLS: it wants TLS"
+    return msgspec.structs.replace(shaken, failure=Failure.BAD_ANSWER, operation=Operation.TLS, text=text)
 
 
 def _out_of_bounds(dialogue: Dialogue) -> str:

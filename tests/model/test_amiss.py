@@ -25,6 +25,7 @@ HUNG, CLOSED, RESET = (
 )
 DECLINED = Observation(state=State.OPEN, operation=Operation.RECEIVE, proof=Proof.ANSWERED, said=b"N")
 NO_TLS = Observation(state=State.OPEN, operation=Operation.TLS, failure=Failure.TIMEOUT, proof=Proof.ACCEPTED)
+WANTS = Observation(state=State.OPEN, operation=Operation.TLS, failure=Failure.BAD_ANSWER, text="it wants TLS")
 STRANGE = Observation(state=State.OPEN, operation=Operation.RECEIVE, failure=Failure.BAD_ANSWER, proof=Proof.ANSWERED)
 QUIET = Observation(state=State.OPEN_FILTERED, operation=Operation.RECEIVE, failure=Failure.TIMEOUT)
 WEB = {"protocol": Protocol.HTTPS, "dialogue": None}
@@ -39,7 +40,7 @@ def status(number: int, **more: Any) -> Observation:
     ("seen", "by", "more", "cause", "said", "to_do"),
     [
         (HUNG, "redis-server (pid 7)", {"holder": Holder.SPEAKER}, "unhealthy", "does not answer", "it hangs"),
-        (RESET, "redis-server (pid 7)", {"holder": Holder.SPEAKER}, "unhealthy", "hangs up", "or want TLS"),
+        (RESET, "redis-server (pid 7)", {"holder": Holder.SPEAKER}, "unhealthy", "hangs up", "PROXY header"),
         (CLOSED, "socat (pid 7)", {"holder": Holder.RELAY}, "unhealthy", "hangs up", "what it passes"),
         (
             CLOSED,
@@ -71,6 +72,7 @@ def status(number: int, **more: Any) -> Observation:
         (HUNG, "mine (pid 7)", {}, None, "mine (pid 7) accepts the connection, but does not answer", "is it db"),
         (HUNG, "", {}, None, "something accepts the connection", "does it run"),
         (STRANGE, "sshd (pid 7)", {"holder": Holder.SPEAKER}, "wrong-service", "does not speak", "the log of sshd"),
+        (WANTS, "redis-server (pid 7)", {}, "tls", "it wants TLS", "Have it asked in TLS"),
         (NO_TLS, "redis-server (pid 7)", {}, "tls", "no TLS comes of it: it does not answer", "whether it hangs"),
         (status(302), "", MOVED, "http-status", "HTTP 302", "let redirects be followed"),
         (status(302), "", MOVED | {"http": HttpDemand(redirects=2)}, "http-status", "HTTP 302", "in a row of its own"),

@@ -153,6 +153,9 @@ def test_the_wrong_server_never_passes(wrong: Run, daemons: Daemons, record_prop
         wanted = {"pass"} if right else {"wrong-service"}
         if name in SECURED:
             wanted.add("tls")
+        if server in ("nginx", "haproxy") and row["evidence"][0]["what"] == "connected, but no answer came":
+            # It may wait for HTTP, or for a back end that hangs: nobody can tell.
+            wanted.add("mismatch")
         if transport == "udp" and name in SEVERAL.get(server, ()):
             # By its name the program may be the right one, and need not answer a stranger.
             wanted.add("inconclusive")

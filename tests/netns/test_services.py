@@ -171,7 +171,7 @@ FOUND = {
     "peers": ("mismatch", "tls", "client certificate"),
     "peers-known": ("pass", None, "HTTPS: HTTP 200"),
     "redis-tls": ("pass", None, "Redis says PONG"),
-    "redis-plain": ("mismatch", "unhealthy", ""),
+    "redis-plain": ("mismatch", "tls", "it wants TLS"),
     "directory": ("pass", None, "LDAP answer"),
 }
 

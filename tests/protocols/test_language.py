@@ -204,6 +204,45 @@ async def test_a_server_that_wants_tls_and_says_so(peer: Peer, hold: Hold) -> No
     assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
 
 
+async def _shake(context: ssl.SSLContext, first: bytes, reader: Any, writer: Any) -> None:
+    """A server's part of a handshake, whatever comes of it; then the client is heard out."""
+    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(came, goes, server_side=True)
+    came.write(first)
+    is_over = False
+    while not is_over:
+        came.write(await reader.read(4096))
+        try:
+            tls.do_handshake()
+            is_over = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            is_over = True
+        writer.write(goes.read())
+    await reader.read(-1)
+
+
+async def test_a_server_that_wants_tls_and_hangs_up(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:
+    """Told by a handshake on a second connection: but only where the first look was no success."""
+    steps = [{"send": "hi"}, {"expect": "ho"}]
+    asked: list[bytes] = []
+
+    async def strict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readexactly(1))
+        if asked[-1] == b"\x16":
+            await _shake(server_tls, asked[-1], reader, writer)
+
+    port = await peer(strict)
+    seen = await hold(port, steps)
+    assert seen.failure in (Failure.CLOSED, Failure.RESET)
+    assert asked == [b"h"]
+    seen = await hold(port, steps, careful=True)
+    assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
+    assert seen.text.endswith("it wants TLS")
+    assert seen.tls is not None
+
+
 async def test_a_server_that_wants_a_client_certificate(peer: Peer, hold: Hold, certified: Path) -> None:
     """In TLS 1.3 it says so after the handshake, in the place of its first answer: that is another service's no more
     than before.
@@ -213,22 +252,10 @@ async def test_a_server_that_wants_a_client_certificate(peer: Peer, hold: Hold, 
     strict.load_verify_locations(certified)
     strict.verify_mode = ssl.CERT_REQUIRED
 
-    async def shake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = strict.wrap_bio(came, goes, server_side=True)
-        refused = False
-        while not refused:
-            came.write(await reader.read(4096))
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLError:
-                refused = True
-            writer.write(goes.read())
-        await reader.read(-1)
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _shake(strict, b"", reader, writer)
 
-    seen = await hold(await peer(shake), [{"tls": True}, {"send": "hi"}, {"expect": "ho"}])
+    seen = await hold(await peer(refuse), [{"tls": True}, {"send": "hi"}, {"expect": "ho"}])
     assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
     assert seen.text == "it demands a client certificate"
 
