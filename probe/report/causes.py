@@ -79,7 +79,7 @@ MEANINGS = {
     ),
     Cause.UNHEALTHY: Meaning(
         "the service is not well",
-        "The service is there and not well: it says so, or does not answer.",
+        "The service is not well: it says so, or what listens for it does not answer.",
     ),
     Cause.INTERCEPTED: Meaning(
         "something answers in the target's place",

@@ -51,6 +51,17 @@ def choosy_chronyd(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", config)
 
 
+def lost_chronyd(daemons: Daemons, place: Path) -> None:
+    """It serves, and has nobody to ask for the time."""
+    config = write(place, "conf", f"allow\ncmdport 0\nport 1124\npidfile {place}/pid\n")
+    daemons.run(place, "/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", config)
+
+
+def shy_redis(daemons: Daemons, place: Path) -> None:
+    """In protected mode: it talks to its own host alone."""
+    daemons.run(place, "redis-server", "--bind", "*", "--protected-mode", "yes", "--save", "", "--port", "6381")
+
+
 def empty_tgtd(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "8")
 
@@ -109,6 +120,8 @@ def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
                 (secured_postgresql, ("tcp 5432",)),
                 (closed_chronyd, ("udp 323",)),
                 (choosy_chronyd, ("udp 1123",)),
+                (lost_chronyd, ("udp 1124",)),
+                (shy_redis, ("tcp 6381",)),
                 (empty_tgtd, ("tcp 3260",)),
                 (secured_etcd, ("tcp 2379", "tcp 2380")),
                 (secured_redis, ("tcp 6390",)),
@@ -139,8 +152,11 @@ services:
   idle-client: {{role: target, port: 123, protocol: ntp}}
   local-commands: {{role: target, port: 323, protocol: chrony}}
   other-network: {{role: target, port: 1123, protocol: ntp}}
+  no-time: {{role: target, port: 1124, protocol: ntp}}
+  strangers: {{role: target, port: 6381, protocol: redis}}
   no-targets: {{role: target, port: 3260, protocol: iscsi}}
   dead-web: {{role: target, port: 8000, protocol: prometheus}}
+  dead-https: {{role: target, port: 7000, protocol: https}}
   dead-raw: {{role: target, port: 7000, protocol: kafka}}
   nobody: {{role: target, port: 7001, protocol: kafka}}
   members: {{role: target, port: 2379, protocol: etcd}}
@@ -152,7 +168,7 @@ services:
 flows:
   - {{from: source, to: [members, peers, peers-known, redis-tls, redis-plain, directory]}}
   - {{from: source, to: [redis, postgresql, trusted, own-words, idle-client, local-commands, other-network]}}
-  - {{from: source, to: [no-targets, dead-web, dead-raw, nobody]}}
+  - {{from: source, to: [no-targets, no-time, strangers, dead-web, dead-https, dead-raw, nobody]}}
 policy: {{inside: ignore, outside: ignore}}
 """
 FOUND = {
@@ -163,8 +179,11 @@ FOUND = {
     "idle-client": ("down", "not-listening", ""),
     "local-commands": ("down", "bound-elsewhere", ""),
     "other-network": ("inconclusive", None, "no answer"),
+    "no-time": ("mismatch", "unhealthy", "not synchronised"),
+    "strangers": ("mismatch", "unhealthy", "DENIED"),
     "no-targets": ("mismatch", "unhealthy", "by the other side without an answer"),
     "dead-web": ("mismatch", "unhealthy", "503"),
+    "dead-https": ("mismatch", "unhealthy", "by the other side"),
     "dead-raw": ("mismatch", "unhealthy", "closed by the other side"),
     "nobody": ("down", "not-listening", ""),
     "members": ("pass", None, "HTTPS: HTTP 200"),
