@@ -124,7 +124,8 @@ def _file(path: str) -> bytes:
             data = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"{printable(path)} cannot be read: {why}") from None
+        hint = "" if Path(path).is_absolute() else "\n  hint: a relative path counts from the matrix's own folder"
+        raise UserError(f"{printable(path)} cannot be read: {why}{hint}") from None
     if len(data) > _MOST_BYTES:
         raise UserError(f"{printable(path)} has more than {_MOST_BYTES:,} bytes")
     return data

@@ -83,9 +83,10 @@ def _stands_before(situation: Situation) -> bool:
 
 def asked_in_plain(situation: Situation) -> bool:
     """Whether TLS was no part of the question: then it is the service that wants it."""
-    dialogue, seen = situation.check.dialogue, situation.seen
+    check, seen = situation.check, situation.seen
     wants = seen is not None and seen.operation is Operation.TLS and seen.failure is Failure.BAD_ANSWER
-    return wants and dialogue is not None and not dialogue.begins_tls
+    in_plain = check.protocol is Protocol.HTTP if check.dialogue is None else not check.dialogue.begins_tls
+    return wants and in_plain
 
 
 def _tls(situation: Situation) -> str:
@@ -109,7 +110,7 @@ def _declined(situation: Situation) -> bool:
 
 def _tls_advice(situation: Situation) -> str:
     if asked_in_plain(situation):
-        return "Have it asked in TLS (a `protocol` with /tls, or the step `tls`), or let {service} on {target} speak without."
+        return "Have it asked in TLS (`https`, a name with `/tls`, the step `tls`), or let {service} on {target} speak without."
     if _declined(situation):
         return "Switch TLS on at {service} on {target}, or correct what the matrix demands."
     found = tls_complaints(situation)

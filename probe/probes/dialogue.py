@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from probe.model.dialogue import LONGEST, MOST_READ, MOST_SENT, MOST_STEPS, Expect, Id, Send
-from probe.model.observation import Failure, Observation, Operation
+from probe.model.observation import Failure, Observation
 from probe.model.words import State, Transport
 from probe.probes import handshake, letters, talk
 
@@ -34,22 +32,13 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         seen, rtt = await talk.hold(attempt, terms, dialogue)
         hung_up = seen.failure in (Failure.CLOSED, Failure.RESET) and not seen.said
         if terms.careful and hung_up and not dialogue.begins_tls:
-            seen = await _in_tls(attempt, terms) or seen
+            seen = await handshake.wanted(attempt, terms) or seen
         return seen, rtt
     if not dialogue.source_port:
         return await letters.exchange(attempt, terms, dialogue), None
     place = (terms.bind_for(attempt.address), dialogue.source_port)
     async with _reserved.setdefault(place, asyncio.Lock()):
         return await letters.exchange(attempt, terms, dialogue), None
-
-
-async def _in_tls(attempt: Attempt, terms: Terms) -> Observation | None:
-    """Whether who hung up when asked in plain speaks TLS; None if not."""
-    shaken, _ = await handshake.probe(attempt, terms)
-    if shaken.tls is None or not shaken.tls.version:
-        return None
-    text = "it hung up when it was asked without TLS, and speaks TLS: it wants TLS"
-    return msgspec.structs.replace(shaken, failure=Failure.BAD_ANSWER, operation=Operation.TLS, text=text)
 
 
 def _out_of_bounds(dialogue: Dialogue) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.model.observation import Failure, Observation, Operation, Proof
 from probe.model.words import State
 from probe.probes.stream import connect
@@ -34,6 +36,15 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         return sock, None
     with sock:
         return await _shake(sock, attempt, end), round_trip(sock)
+
+
+async def wanted(attempt: Attempt, terms: Terms) -> Observation | None:
+    """Of a service that hung up when it was asked without TLS: what says that it speaks TLS; None if it does not."""
+    shaken, _ = await probe(attempt, terms)
+    if shaken.tls is None or not shaken.tls.version:
+        return None
+    text = "it hung up when it was asked without TLS, and speaks TLS: it wants TLS"
+    return msgspec.structs.replace(shaken, failure=Failure.BAD_ANSWER, operation=Operation.TLS, text=text)
 
 
 async def _shake(sock: socket.socket, attempt: Attempt, end: float) -> Observation:

@@ -87,6 +87,9 @@ async def probe(attempt: Attempt, terms: Terms) -> tuple[Observation, float | No
         again, _ = await handshake.probe(attempt, terms)
         if again.failure is Failure.BAD_ANSWER:
             return again, rtt
+    hung_up = seen.failure in (Failure.RESET, Failure.CLOSED) and seen.proof is Proof.ACCEPTED
+    if terms.careful and hung_up and protocol is Protocol.HTTP and not attempt.aim.key:
+        seen = await handshake.wanted(attempt, terms) or seen
     return seen, rtt
 
 

@@ -109,6 +109,8 @@ def test_everything_that_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPa
     assert "none.pem cannot be read: No such file or directory" in said
     assert "ca.pem: the roots or the client certificate cannot be used" in said
     assert "cannot be read: Is a directory" in said
+    with pytest.raises(UserError, match=r"none\.pem cannot be read: .*\n  hint: a relative path counts from"):
+        Secrets([check(tls=TlsDemand(certificate="none.pem"))])
     assert said.count("service 'api' of matrix 'shop': ") == 5
     assert "no-colon-in-it" not in said
 

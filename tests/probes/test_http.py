@@ -18,6 +18,7 @@ from probe.probes import http
 from probe.probes import request as request_
 from probe.wire.challenge import make_answer, read_ask
 from probe.wire.messages import Endpoint
+from tests.tlspeer import shake
 
 HTTP, HTTPS = Protocol.HTTP, Protocol.HTTPS
 pytestmark = pytest.mark.usefixtures("no_blocking")
@@ -241,6 +242,25 @@ async def test_what_answers_is_no_http(ask: Any, serve: Any, key: bytes, handler
     assert seen.failure in failures
     assert seen.proof in (Proof.ACCEPTED, Proof.ANSWERED)
     assert seen.text.isprintable()
+
+
+async def test_who_hangs_up_without_tls_is_asked_once_more_in_it(ask: Any, serve: Any, tls: ssl.SSLContext) -> None:
+    """On the careful attempt, and no stand-in ever."""
+    asked: list[bytes] = []
+
+    async def strict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readexactly(1))
+        if asked[-1] == b"\x16":
+            await shake(tls, asked[-1], reader, writer)
+
+    port = await serve(strict)
+    for more in ({}, {"careful": True, "key": bytes(32)}):
+        seen = await ask(http, port, HTTP, **more)
+        assert seen.failure in (Failure.CLOSED, Failure.RESET)
+    assert asked == [b"G", b"G"]
+    seen = await ask(http, port, HTTP, careful=True)
+    assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
+    assert seen.text.endswith("it wants TLS")
 
 
 @pytest.mark.parametrize("fingerprint", ["", "00" * 32], ids=["service", "stand-in"])

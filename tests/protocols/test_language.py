@@ -18,6 +18,7 @@ from probe.probes import talk
 from probe.probes.fitting import Ended, Fit, compared, fit
 from probe.protocols import told
 from probe.spec.matrix.named import named
+from tests.tlspeer import shake
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -204,25 +205,6 @@ async def test_a_server_that_wants_tls_and_says_so(peer: Peer, hold: Hold) -> No
     assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)
 
 
-async def _shake(context: ssl.SSLContext, first: bytes, reader: Any, writer: Any) -> None:
-    """A server's part of a handshake, whatever comes of it; then the client is heard out."""
-    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(came, goes, server_side=True)
-    came.write(first)
-    is_over = False
-    while not is_over:
-        came.write(await reader.read(4096))
-        try:
-            tls.do_handshake()
-            is_over = True
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError:
-            is_over = True
-        writer.write(goes.read())
-    await reader.read(-1)
-
-
 async def test_a_server_that_wants_tls_and_hangs_up(peer: Peer, hold: Hold, server_tls: ssl.SSLContext) -> None:
     """Told by a handshake on a second connection: but only where the first look was no success."""
     steps = [{"send": "hi"}, {"expect": "ho"}]
@@ -231,7 +213,7 @@ async def test_a_server_that_wants_tls_and_hangs_up(peer: Peer, hold: Hold, serv
     async def strict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readexactly(1))
         if asked[-1] == b"\x16":
-            await _shake(server_tls, asked[-1], reader, writer)
+            await shake(server_tls, asked[-1], reader, writer)
 
     port = await peer(strict)
     seen = await hold(port, steps)
@@ -253,7 +235,7 @@ async def test_a_server_that_wants_a_client_certificate(peer: Peer, hold: Hold, 
     strict.verify_mode = ssl.CERT_REQUIRED
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _shake(strict, b"", reader, writer)
+        await shake(strict, b"", reader, writer)
 
     seen = await hold(await peer(refuse), [{"tls": True}, {"send": "hi"}, {"expect": "ho"}])
     assert (seen.failure, seen.operation) == (Failure.BAD_ANSWER, Operation.TLS)

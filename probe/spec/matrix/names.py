@@ -83,7 +83,9 @@ class Names:
             return f"all hosts inside are {EVERY_HOST}"
         if word in _ROLES_FOR:
             return _ROLES_FOR[word]
-        return nearest(word, [*self.roles, *more]) or "no role is described: add them under roles"
+        return nearest(word, [*self.roles, *more]) or (
+            "no role is described: add them under roles, or lint it with the file that has them (--merged)"
+        )
 
     def service_hint(self, word: str) -> str:
         of_role = [name for name, service in self.services.items() if word in service.roles]
