@@ -30,6 +30,7 @@ BEYOND = {
     "flows-missing",
     "no-names-at-all",
     "overrides-that-leave-nothing",
+    "programs",
     "role-keys",
     "unknown-names",
     "yaml-anchor",
