@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from probe.cli.exitcodes import Exit
@@ -35,8 +36,10 @@ def _list() -> int:
 
     rows = [(name, _transports(known), _plain(known.sends), _plain(known.healthy)) for name, known in NAMED.items()]
     headers = ("NAME", "OVER", "SENDS", "HEALTHY IF IT SAYS")
-    print(tabulate(rows, headers=headers, tablefmt="plain", maxcolwidths=[None, None, 50, 50]))
-    print("\nportcheck protocols show NAME prints one as a piece of a matrix, with what it proves and what is logged.")
+    taken = max(map(len, NAMED)) + len("tcp udp") + 3 * len("  ")
+    room = max(20, min((shutil.get_terminal_size().columns - taken) // 2, 70))
+    print(tabulate(rows, headers=headers, tablefmt="plain", maxcolwidths=[None, None, room, room]))
+    print("\nportcheck protocols show NAME prints one as a piece of a matrix,\nwith what it proves and what is logged.")
     return Exit.CONFORMS
 
 

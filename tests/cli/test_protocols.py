@@ -16,6 +16,14 @@ def test_the_list_and_one_of_it(portcheck: Any) -> None:
     assert "PING" in out
 
 
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_list_keeps_to_the_terminal(portcheck: Any, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, _ = portcheck("protocols")
+    assert code == 0
+    assert width - 40 < max(map(len, out.splitlines())) <= width
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
