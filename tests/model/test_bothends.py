@@ -203,6 +203,8 @@ ways = st.builds(
     stuck=st.none() | st.sampled_from(Stuck),
     stuck_back=st.none() | st.sampled_from(Stuck),
     near=st.booleans(),
+).map(
+    lambda ends: ends if ends.arrived else msgspec.structs.replace(ends, answered=None, stuck_back=None, seen_from="")
 )
 paths = st.none() | st.builds(
     Path,
