@@ -26,6 +26,8 @@ COMMANDS = {
     "report": "a kept report once more, in any format",
     "waivers": "lint a file of deviations that are accepted for a time; print its schema",
     "matrix": "list, show, lint, compare and draft specifications; print their schema",
+    "diff": "what changed between two runs: new, fixed, still there, newly not measured",
+    "history": "list, show, export and prune the runs that audits have kept",
     "protocols": "what the services of a matrix can be asked in, and how",
     "inventory": "show and lint an inventory as portcheck reads it",
     "agent": "carry out checks on this host, for a coordinator",

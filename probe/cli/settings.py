@@ -63,6 +63,7 @@ _KNOWN = frozenset(
         "deadline",
         "exposure",
         "format",
+        "history",
         "html",
         "identity",
         "inventory",

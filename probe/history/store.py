@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.history import documents, lives, retention, trends
+from probe.encoding import encode
+from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
+from probe.history.database import OPEN
 from probe.history.recording import write_parts, write_rows
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState
 from probe.model.answer import answer
@@ -21,11 +23,14 @@ from probe.model.result import Report, Summary
 from probe.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from probe.history.database import Database, Lock, Row, Session
     from probe.history.retention import Pruned, Retention
 
 __all__ = ["History", "NotKept", "open_history"]
 
+_FINISHED = f"AND state = '{RunState.FINISHED.value}'"
 _RUN = "number, id, state, started, finished, outcome, problem, seconds, summary"
 
 
@@ -53,6 +58,10 @@ class History:
         """As it is called in messages, without a password."""
         return self._database.place
 
+    def size(self) -> int:
+        """In bytes."""
+        return self._database.size()
+
     def close(self) -> None:
         self._database.close()
 
@@ -67,7 +76,7 @@ class History:
                     name=name,
                     runs=int(session.rows("SELECT count(*) FROM runs WHERE audit = ?", audit)[0][0]),
                     latest=next(iter(_runs(session, name, "", 1)), None),
-                    finished=next(iter(_runs(session, name, f"AND state = '{RunState.FINISHED.value}'", 1)), None),
+                    finished=next(iter(_runs(session, name, _FINISHED, 1)), None),
                 )
                 for audit, name in session.rows("SELECT number, name FROM audits ORDER BY name")
             )
@@ -79,6 +88,10 @@ class History:
         if before is None:
             return self._database.read(lambda session: _runs(session, audit, "", limit))
         return self._database.read(lambda session: _runs(session, audit, "AND runs.number < ?", limit, before))
+
+    def finished(self, audit: str, limit: int = 50) -> tuple[RunRecord, ...]:
+        """Of its runs those that are finished, the newest first."""
+        return self._database.read(lambda session: _runs(session, audit, _FINISHED, limit))
 
     def run(self, audit: str, number: int) -> RunRecord:
         """Raises NotKept."""
@@ -107,6 +120,18 @@ class History:
 
         return self._database.read(work)
 
+    def export(self, audit: str, first: int = 1, last: int = OPEN) -> Iterator[bytes]:
+        """JSON Lines of these runs, and of their rows: docs/history.md says what stands in them."""
+        yield encode({"schema": exporting.SCHEMA, "audit": audit}) + b"\n"
+        runs = [run for run in reversed(self.runs(audit, limit=OPEN)) if first <= run.number <= last]
+        number = self._database.read(lambda session: _number(session, audit))
+        for run in runs:
+            parts = self._database.read(lambda session, run=run: _parts(session, number, run.number))  # type: ignore[misc]
+            yield exporting.run_line(run, parts)
+        finished = [run.number for run in runs if run.state is RunState.FINISHED]
+        if finished:
+            yield from exporting.row_lines(self._database, number, finished)
+
     # --- what is added ------------------------------------------------------------------------------------------------
 
     def begin(self, audit: str, run_id: str, started: str) -> RunRecord:
@@ -132,7 +157,7 @@ class History:
             run = known or self._add(session, audit, _fresh(report.run.id, report.run.started))
             record = _ended(run, report)
             number = _number(session, audit)
-            later = _runs(session, audit, f"AND state = '{RunState.FINISHED.value}' AND runs.number > ?", 1, run.number)
+            later = _runs(session, audit, f"{_FINISHED} AND runs.number > ?", 1, run.number)
             if later:
                 late = f"its report came after that of run {later[0].number}, and is not kept"
                 record = msgspec.structs.replace(record, state=RunState.LOST, problem=late)
@@ -217,7 +242,7 @@ class History:
         run = self._run(session, audit, number)
         if run.state is not RunState.FINISHED or run.summary is None:
             raise NotKept(
-                f"{self.place}: run {number} of {printable(audit)!r} has no rows: it is {run.state}"
+                f"{self.place}: run {number} of {printable(audit)!r} has no rows: {run.state}"
                 + (f" ({run.problem})" if run.problem else "")
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
@@ -234,7 +259,7 @@ class History:
         return report
 
     def _before(self, session: Session, audit: str, number: int) -> int | None:
-        found = _runs(session, audit, f"AND state = '{RunState.FINISHED.value}' AND runs.number < ?", 1, number)
+        found = _runs(session, audit, f"{_FINISHED} AND runs.number < ?", 1, number)
         return found[0].number if found else None
 
     def _changes(self, session: Session, audit: str, old: int | None, new: Report, number: int) -> Changes:
@@ -287,13 +312,7 @@ _THINNED = "From the history: this run is old, and only what did not pass is kep
 
 def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report | None:
     """None where only how it ended is kept; raises ValueError where what is kept makes no sense."""
-    unpacked = documents.unpacked
-    parts = session.rows(
-        "SELECT parts.name, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
-        "WHERE parts.audit = ? AND parts.run = ?",
-        audit,
-        run.number,
-    )
+    parts, unpacked = _parts(session, audit, run.number), documents.unpacked
     if not parts:
         return None
     kept = session.rows(
@@ -315,7 +334,17 @@ def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> 
     (whole_from,) = session.rows("SELECT whole_from FROM audits WHERE number = ?", audit)[0]
     notes = [_THINNED] if run.number < whole_from else []
     notes += [_AS_FIRST_SEEN] if any(seen < run.number for *_, seen in kept) else []
-    return documents.rebuilt({name: unpacked(bytes(text)) for name, text in parts}, summary, rows, notes)
+    return documents.rebuilt(parts, summary, rows, notes)
+
+
+def _parts(session: Session, audit: int, number: int) -> dict[str, bytes]:
+    found = session.rows(
+        "SELECT parts.name, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
+        "WHERE parts.audit = ? AND parts.run = ?",
+        audit,
+        number,
+    )
+    return {name: documents.unpacked(bytes(text)) for name, text in found}
 
 
 def _runs(session: Session, audit: str, condition: str, limit: int, *values: object) -> tuple[RunRecord, ...]:

@@ -1,0 +1,105 @@
+"""`portcheck diff`: what changed between two runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probe.cli import histories
+from probe.cli.exitcodes import Exit
+from probe.errors import UserError
+from probe.text import printable
+
+if TYPE_CHECKING:
+    import argparse
+
+    from probe.history.store import History
+    from probe.model.change import Change, Changes
+    from probe.model.result import Report
+
+_LARGEST = 1024 * 1024 * 1024
+_RUN_HELP = "a JSON report, - for standard input, or a run of the history: AUDIT@7, AUDIT@latest, AUDIT@previous"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="OLD", help=_RUN_HELP)
+    parser.add_argument("new", metavar="NEW", help="the same")
+    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - is stdout, instead of the text")
+    histories.add_place(parser)
+    parser.epilog = (
+        "Exit codes: 0 nothing deviates that did not before, 1 something does, 6 nothing does, but something required "
+        "that was known is not measured any more, 4 usage."
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from probe.report import changes as text
+    from probe.report.files import require_writable, write
+
+    if arguments.json:
+        require_writable(arguments.json)
+    found = _compared(arguments)
+    if arguments.json:
+        write(arguments.json, text.render_json(found))
+    if arguments.json != "-":
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(text.render(found, width=shutil.get_terminal_size().columns, color=color), end="")
+    return worth(found)
+
+
+def worth(changes: Changes) -> Exit:
+    """What became of it, less what was so before."""
+    if any(_newly(change, "deviates") for change in changes.changes):
+        return Exit.DEVIATIONS
+    if any(_newly(change, "unsettled") for change in changes.changes):
+        return Exit.INCONCLUSIVE
+    return Exit.CONFORMS
+
+
+def _newly(change: Change, what: str) -> bool:
+    was = change.before is not None and getattr(change.before, what)
+    return change.now is not None and getattr(change.now, what) and not was
+
+
+def _compared(arguments: argparse.Namespace) -> Changes:
+    from probe.history.compare import compare
+
+    old, new = histories.run_named(arguments.old), histories.run_named(arguments.new)
+    if arguments.old == arguments.new == "-":
+        raise UserError("only one of OLD and NEW can come from standard input")
+    with contextlib.ExitStack() as stack:
+        history = None
+        if old or new:
+            history = histories.open_there(arguments)
+            stack.callback(history.close)
+        # Of one audit the history knows more than the two reports do.
+        if history is not None and old and new and old[0] == new[0]:
+            audit = new[0]
+            first, last = (histories.number_of(history, audit, one) for one in (old[1], new[1]))
+            if first < last:
+                return history.changes(audit, first, last)
+        return compare(_report(arguments.old, old, history), _report(arguments.new, new, history))
+
+
+def _report(text: str, named: tuple[str, str] | None, history: History | None) -> Report:
+    if named is not None and history is not None:
+        return history.report(named[0], histories.number_of(history, *named))
+    from probe.report import json
+
+    shown = "standard input" if text == "-" else printable(text)
+    try:
+        if text == "-":
+            data = sys.stdin.buffer.read(_LARGEST)
+        else:
+            with Path(text).open("rb") as file:
+                data = file.read(_LARGEST)
+    except OSError as error:
+        raise UserError(
+            f"{shown}: cannot be read: {error.strerror or error}\n"
+            "  hint: name a JSON report (`portcheck run --json FILE`), or a run of the history (AUDIT@7)"
+        ) from None
+    return json.parse(data, shown)
