@@ -50,6 +50,11 @@ class Server:
             self._process.wait(timeout=_READY)
             self._process = None
 
+    def start_again(self) -> None:
+        """If it does not run."""
+        if self._process is None:
+            self.start()
+
     def database(self) -> str:
         """The URL of a new one."""
         self._number += 1

@@ -1,0 +1,105 @@
+"""What changed, as text and as JSON."""
+
+from __future__ import annotations
+
+import json as standard
+from typing import TYPE_CHECKING
+
+import jsonschema
+import msgspec
+import pytest
+from referencing import Registry, Resource
+
+from probe.history.compare import compare
+from probe.model.change import Change, Changes, Turn
+from probe.model.words import Verdict
+from probe.report import changes as told
+from probe.resources import folder
+
+from . import example
+from .rows import HOSTILE_BANNER, blocked, elsewhere, passes
+
+if TYPE_CHECKING:
+    from probe.model.result import CheckResult
+
+REPORTS = folder("reports")
+SCHEMA = standard.loads((REPORTS / "diff.schema.json").read_text())
+KNOWN = Resource.from_contents(standard.loads((REPORTS / "report.schema.json").read_text()))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, registry=Registry().with_resource("urn:portcheck:report:1", KNOWN))
+
+
+def mended(rows: list[CheckResult]) -> list[CheckResult]:
+    given = {"verdict": Verdict.PASS, "cause": None, "evidence": (), "detail": "", "where": None}
+    return [msgspec.structs.replace(row, **given) for row in rows]
+
+
+@pytest.fixture
+def found() -> Changes:
+    """Something of every turn."""
+    bad, other = blocked(), elsewhere()
+    lost = [row for row in other if row.verdict is Verdict.INCONCLUSIVE]
+    otherwise = msgspec.structs.replace(bad[2], verdict=Verdict.DOWN, cause=None)
+    old = example.report(passes() + mended(bad[:2]) + bad[2:] + lost[:2])
+    new = example.report(passes() + bad[:2] + [otherwise] + bad[3:5] + mended(bad[5:6]) + lost[1:] + mended(lost[:1]))
+    made = compare(old, new)
+    row = other[2]
+    to_and_fro = Change(turn=Turn.FLAPPING, ports=row.ports, now=row, before=row, since="2025-03-14T09:26:53Z",
+                        since_run=41, failing=4, runs=10)  # fmt: skip
+    quiet = msgspec.structs.replace(to_and_fro, now=passes()[0], before=passes()[0], since=None, since_run=None)
+    return msgspec.structs.replace(made, changes=(*made.changes, to_and_fro, quiet))
+
+
+def test_every_turn_is_told(found: Changes) -> None:
+    assert {change.turn for change in found.changes} == set(Turn)
+    text = told.render(found, width=100, color=False)
+    for title in told.TITLES.values():
+        assert f"\n{title}: " in text
+    assert text.splitlines()[0].startswith("2 new, 1 changed, ")
+    assert "in 4 of the last 10 runs" in text
+    assert "run 41, 2025-03-14T09:26:53Z" in text
+    # What is news comes first.
+    assert text.index("\nNew: ") < text.index("\nFixed: ") < text.index("\nStill there: ")
+
+
+def test_what_has_one_cause_is_one_finding(found: Changes) -> None:
+    text = told.render(found, width=200, color=False)
+    new = text[text.index("\nNew: ") : text.index("\nFailed before")]
+    assert new.count("✗ ") == 1
+    assert "10.20.0.254, or a device behind it, drops tcp 6379 from services (2 hosts) to redis-1: 2 checks" in new
+    assert "Ask who runs what is behind 10.20.0.254" in new
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_is_wider_than_the_terminal_and_nothing_steers_it(found: Changes, width: int) -> None:
+    text = told.render(found, width=width, color=False)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert HOSTILE_BANNER not in text
+
+
+def test_colours_only_where_they_are_wanted(found: Changes) -> None:
+    assert "\x1b[" not in told.render(found, width=80, color=False)
+    assert "\x1b[31;1m" in told.render(found, width=80, color=True)
+
+
+def test_when_nothing_changed_it_says_so() -> None:
+    rich = example.rich()
+    assert told.headline(compare(rich, rich)) == "nothing changed: 19 still there"
+    fine = example.report(passes())
+    assert told.render(compare(fine, fine), width=80, color=False).startswith("nothing changed\nfrom run ")
+
+
+def test_without_an_older_run_it_says_so() -> None:
+    assert "nothing to compare it with" in told.render(compare(None, example.rich()), width=200, color=False)
+
+
+def test_json_keeps_to_its_schema(found: Changes) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    data = standard.loads(told.render_json(found))
+    VALIDATOR.validate(data)
+    VALIDATOR.validate(standard.loads(told.render_json(compare(None, example.rich()))))
+    assert data["summary"]["new"] == 2
+    assert len(data["changes"]) == len(found.changes)
+    assert data["changes"][0]["now"]["verdict"] == "blocked"
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate({**data, "changes": [{**data["changes"][0], "turn": "worse"}]})
