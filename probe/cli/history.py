@@ -190,7 +190,9 @@ def _show_check(history: History, arguments: argparse.Namespace) -> None:
             rows, headers=("RUNS", "FROM", "TO", "PORTS", "VERDICT", "CAUSE"), tablefmt="plain", disable_numparse=True
         )
     )
-    print(textwrap.fill(f"now: {verdict(one)}; {seen(one, 300)}", max(shutil.get_terminal_size().columns, 40)))
+    (latest,) = history.finished(arguments.audit, 1)
+    when = "now" if found[0].last == latest.number else f"in run {found[0].last}"
+    print(textwrap.fill(f"{when}: {verdict(one)}; {seen(one, 300)}", max(shutil.get_terminal_size().columns, 40)))
 
 
 # --- export, prune ----------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def told(
     finished = finished_runs(session, audit, number)
     window = finished[-WINDOW:]
     restless = _restless(session, audit, window)
-    lines = _lines(session, audit, number, {line(change.row) for change in changes.changes} | restless)
+    lines = _lines(session, audit, {line(change.row) for change in changes.changes} | restless)
     known = _Known(finished, window, lines)
     made = [one for change in changes.changes for one in known.with_trend(change)]
     made += known.unspoken(made, _of_lines(old, restless), _of_lines(new, restless))
@@ -216,7 +216,7 @@ def _restless(session: Session, audit: int, window: Sequence[int]) -> set[str]:
     return {one for (one,) in found}
 
 
-def _lines(session: Session, audit: int, number: int, wanted: set[str]) -> dict[str, list[_Stretch]]:
+def _lines(session: Session, audit: int, wanted: set[str]) -> dict[str, list[_Stretch]]:
     if not wanted:
         return {}
     checks = session.rows("SELECT number, line FROM checks WHERE audit = ?", audit)
@@ -225,8 +225,7 @@ def _lines(session: Session, audit: int, number: int, wanted: set[str]) -> dict[
     for check, ports, first, last, kind in chunked(
         session, "SELECT checked, ports, first, last, kind FROM intervals WHERE checked IN ({})", list(called)
     ):
-        if first <= number:
-            lines.setdefault(called[check], []).append(_Stretch(PortSet.parse(ports), first, last, kind))
+        lines.setdefault(called[check], []).append(_Stretch(PortSet.parse(ports), first, last, kind))
     return lines
 
 

@@ -120,10 +120,16 @@ class _Changes(Page):
         # A row of a finding is one that was put in, so that it leads back to its change.
         known = {id(row): change for row, change in rows}
         found = findings(self._report(row for row, _ in rows))
+        # What policy only advises on is told when it is news; after that it is summed up.
+        known_ways = [finding for finding in found if finding.side_note] if turn is Turn.STILL else []
+        found = tuple(finding for finding in found if not (finding.side_note and turn is Turn.STILL))
         for finding in found[:_MOST_FINDINGS]:
             yield from self.finding(turn, finding, [known[id(row)] for row in finding.members])
         if len(found) > _MOST_FINDINGS:
             yield f"  … and {count(len(found) - _MOST_FINDINGS, 'more finding')}: {_ALL}"
+        if known_ways:
+            said = f"{count(sum(len(one.members) for one in known_ways), 'way')} open that no flow allows: {_ALL}"
+            yield from self.wrapped(said, "  ", f"{self.styled(SYMBOLS[Weight.ADVICE], STYLES[Weight.ADVICE])} ")
         quiet = [
             f"{way.text()}: passes now, failed {_often([change])}"
             for row, change in rows

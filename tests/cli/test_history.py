@@ -10,7 +10,7 @@ import pytest
 
 from probe.history.store import open_history
 from probe.history.values import RunState
-from probe.model.result import CheckResult
+from probe.model.result import CheckResult, Evidence
 from probe.report import json
 
 from ..history.reports import report, row, rows_of  # noqa: TID252  (tests are no package)
@@ -30,7 +30,8 @@ def kept(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PORTCHECK_HISTORY", "kept.db")
     history = open_history("kept.db")
     for number, cells in enumerate((GOOD, BAD, GOOD), 1):
-        history.record("night", report([*rows_of(cells, "silence"), row("b", "d")], number))
+        said = Evidence(at="source", what=f"said by {number // 2}")
+        history.record("night", report([*rows_of(cells, "silence"), row("b", "d", evidence=(said,))], number))
     history.begin("night", "run-4", "2026-01-04T02:00:00Z")
     history.recover("night")
     history.fail("night", "run-5", "2026-01-05T02:00:00Z", RunState.FAILED, "hosts.txt:3:1: no such group")
@@ -102,8 +103,13 @@ def test_show_a_check(portcheck: Portcheck, kept: Path) -> None:
             ("1", "2026-01-01", "2026-01-01", "3-4", "pass"),
         )
     ]
+    assert out.splitlines()[-1] == "now: pass; open"
+    history = open_history("kept.db")
+    history.record("night", report([row("c", "p")], 6))
+    history.close()
+    assert portcheck("history", "show", "night", "--check", "a")[1].splitlines()[-1] == "in run 3: pass; open"
     data = standard.loads(portcheck("history", "show", "night", "--check", "a", "--json", "-")[1])
-    assert [(one["first"], one["last"]) for one in data["intervals"]] == [(1, 3), (3, 3), (2, 2), (1, 1)]
+    assert [(one["first"], one["last"]) for one in data["intervals"]] == [(3, 3), (1, 3), (2, 2), (1, 1)]
     code, _, err = portcheck("history", "show", "night", "--check", "z")
     assert code == 4
     assert "no run of 'night' has a check 'z'\n  hint: " in err

@@ -16,10 +16,11 @@ from probe.history.retention import Retention
 from probe.history.store import History, NotKept
 from probe.history.trends import TURNS, WINDOW
 from probe.history.values import RunState
+from probe.model.certificate import TlsSeen
 from probe.model.change import Change, Turn
 from probe.model.ports import PortSet
 from probe.model.result import Evidence, Report
-from probe.model.words import Verdict
+from probe.model.words import Need, Verdict
 
 from ..report import example  # noqa: TID252  (tests are no package)
 from .reports import FAILS, PLACES, PORTS, cells, letters, report, row, rows_of
@@ -234,6 +235,42 @@ def test_since_when_it_fails_however_the_cause_changed(history: History) -> None
         (changes,) = history.record("x", report([row("a", letter)], number))[1].changes or (changes,)
     assert (changes.turn, changes.since_run, changes.since) == (Turn.STILL, 2, "2026-01-02T02:00:00Z")
     assert (changes.failing, changes.runs) == (4, 5)
+
+
+def test_what_goes_to_and_fro_is_told_as_such_until_it_has_been_quiet(history: History) -> None:
+    turns = []
+    for number, letter in enumerate("npnppipppppppppn", 1):
+        found = history.record("x", report([row("a", letter)], number))[1].changes
+        turns.append(found[0].turn if found else None)
+    to_and_fro = [Turn.FLAPPING] * 5
+    # The third turn is in run 4. What was not measured is no turn, and is told as that. Run 11 no longer sees run 1.
+    assert turns[:5] == [Turn.NEW, Turn.FIXED, Turn.NEW, Turn.FLAPPING, Turn.FLAPPING]
+    assert turns[5:11] == [Turn.UNMEASURED, *to_and_fro[:4], None]
+    assert turns[11:] == [None, None, None, None, Turn.NEW]
+
+
+def test_the_evidence_of_runs_that_are_kept_outlives_the_cut(history: History) -> None:
+    for number in range(1, 31):
+        said = Evidence(at="source", what=f"said by {number // 4}")
+        tls = TlsSeen(version="1.3", cipher=f"C{number // 4}")
+        history.record("x", report([row("a", "n", evidence=(said,)), row("b", "p", tls=tls)], number))
+    before = {number: history.report("x", number) for number in range(1, 31)}
+    history.prune(Retention(days=0, failures_days=0), now=dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    kept = [run.number for run in history.runs("x")]
+    assert kept == list(range(30, 18, -1))
+    assert {number: history.report("x", number) for number in kept} == {number: before[number] for number in kept}
+    assert [(one.first, one.last) for one in history.intervals("x", "a")] == [(19, 30)]
+    assert counted(history)["sights"] == 2 * 4
+
+
+def test_what_is_left_of_a_run_never_tells_another_outcome(history: History) -> None:
+    spare = row("a", "i", need=Need.OPTIONAL)
+    for number in range(1, 30):
+        history.record("x", report([spare, row("b", "p")], number))
+    assert history.report("x", 1).summary.passed == 1
+    history.prune(Retention(days=0), now=dt.datetime(2026, 2, 1, tzinfo=dt.UTC))
+    with pytest.raises(NotKept, match="only how it ended is kept: conforms"):
+        history.report("x", 1)
 
 
 def test_a_run_told_twice_is_there_once(history: History) -> None:

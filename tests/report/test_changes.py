@@ -103,3 +103,11 @@ def test_json_keeps_to_its_schema(found: Changes) -> None:
     assert data["changes"][0]["now"]["verdict"] == "blocked"
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate({**data, "changes": [{**data["changes"][0], "turn": "worse"}]})
+
+
+def test_advice_that_is_known_already_is_summed_up() -> None:
+    rich = example.rich()
+    still = told.render(compare(rich, rich), width=100, color=False)
+    assert "! 6 ways open that no flow allows: --json F has all" in still
+    assert "redis: 4 checks" not in still
+    assert "redis: 4 checks" in told.render(compare(None, rich), width=100, color=False)
