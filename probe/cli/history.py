@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
+import datetime as dt
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from probe.cli import histories
+from probe.cli import histories, outputs
 from probe.cli.exitcodes import Exit
 from probe.errors import UserError
 from probe.text import printable
@@ -32,8 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show.add_argument("audit", metavar="AUDIT")
     show.add_argument("run", metavar="RUN", nargs="?", default="latest", help="its number (default: the latest)")
     show.add_argument("--check", metavar="ID", help="how this check fared from run to run (ids stand in JSON reports)")
-    show.add_argument("--json", metavar="FILE", help="write it as JSON; - is stdout, instead of the table")
-    show.add_argument("--html", metavar="FILE", help="write the run as one HTML file")
+    outputs.add_arguments(show)
     export = actions.add_parser("export", help="runs and rows as JSON Lines")
     export.add_argument("audit", metavar="AUDIT")
     export.add_argument("--from", dest="first", type=_whole, default=1, metavar="RUN", help="from this run on")
@@ -109,8 +108,11 @@ def _counts(run: RunRecord | None) -> tuple[object, ...]:
 
 
 def _when(time: str) -> str:
-    """To the minute; in the zone that it was written in."""
-    return printable(time[:16].replace("T", " ") + ("Z" if time.endswith("Z") else ""))
+    """To the minute, in UTC."""
+    try:
+        return dt.datetime.fromisoformat(time).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%MZ")
+    except ValueError:
+        return printable(time)[:17]
 
 
 def _length(run: RunRecord) -> str:
@@ -126,29 +128,15 @@ def _length(run: RunRecord) -> str:
 
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
-    from probe.report import html, terminal
-    from probe.report import json as format_
-    from probe.report.files import require_writable, write
-
     _require(history, arguments.audit)
     if arguments.check is not None:
-        if arguments.html:
-            raise UserError("--html writes a run; of one check there is --json")
         _show_check(history, arguments)
         return
-    if arguments.run not in ("latest", "previous") and not arguments.run.isdigit():
+    if arguments.run not in ("latest", "previous") and not arguments.run.isdecimal():
         raise UserError(f"{printable(arguments.run)!r} is no run\n  hint: name its number, latest or previous")
-    wanted = [(path, form) for path, form in ((arguments.json, format_), (arguments.html, html)) if path]
-    if [path for path, _ in wanted].count("-") > 1:
-        raise UserError("only one of --json and --html can go to stdout")
-    for path, _ in wanted:
-        require_writable(path)
-    report = history.report(arguments.audit, histories.number_of(history, arguments.audit, arguments.run))
-    for path, form in wanted:
-        write(path, form.render(report))
-    if "-" not in [path for path, _ in wanted]:
-        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        print(terminal.render(report, width=shutil.get_terminal_size().columns, color=color), end="")
+    wanted = outputs.wanted(arguments)
+    number = histories.number_of(history, arguments.audit, arguments.run)
+    outputs.write(history.report(arguments.audit, number), wanted)
 
 
 def _show_check(history: History, arguments: argparse.Namespace) -> None:
@@ -159,17 +147,21 @@ def _show_check(history: History, arguments: argparse.Namespace) -> None:
     from probe.report.text import name
     from probe.report.wording import seen, target, verdict
 
+    wanted = outputs.wanted(arguments)
+    if {form for _, form in wanted} - {"json", "text"} or any(form == "text" for path, form in wanted if path != "-"):
+        raise UserError("of one check there is --json alone\n  hint: without --check it is the whole run")
     found = history.intervals(arguments.audit, arguments.check)
     if not found:
         raise UserError(
             f"{history.place}: no run of {printable(arguments.audit)!r} has a check {printable(arguments.check)!r}\n"
             "  hint: ids stand in the JSON report (`portcheck history show AUDIT --json -`) and in the HTML report"
         )
-    if arguments.json:
-        lines = b",".join(b"\n" + encode(one) for one in found)
-        head = b'{"check": ' + encode(arguments.check)
-        write(arguments.json, head + b', "intervals": [' + lines + b"\n]}\n")
-    if arguments.json == "-":
+    told = b'{"check": ' + encode(arguments.check) + b', "intervals": ['
+    told += b",".join(b"\n" + encode(one) for one in found) + b"\n]}\n"
+    for path, form in wanted:
+        if form == "json":
+            write(path, told)
+    if ("-", "json") in wanted:
         return
     one = found[0].row
     way = f"{name(one.source)} → {name(one.target)} ({name(one.address)})"

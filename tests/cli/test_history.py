@@ -80,7 +80,8 @@ def test_show_a_run(portcheck: Portcheck, kept: Path) -> None:
     out = portcheck("history", "show", "night", "2")[1]
     assert out.startswith("2 deviations in 3 checks")
     assert portcheck("history", "show", "night")[1] == portcheck("history", "show", "night", "3")[1]
-    code, out, _ = portcheck("history", "show", "night", "2", "--json", "-", "--html", "run.html")
+    code, out, _ = portcheck("history", "show", "night", "2", "--json", "-", "--output", "run.html", "-o", "run.csv")
+    assert len((kept / "run.csv").read_text().splitlines()) == 4
     again = json.parse(out.encode())
     assert sorted((one.id, one.ports) for one in again.checks) == [("a", "1-2,5-8"), ("a", "3-4"), ("b", "22")]
     assert (kept / "run.html").stat().st_size > 1000
@@ -110,6 +111,7 @@ def test_show_a_check(portcheck: Portcheck, kept: Path) -> None:
     assert portcheck("history", "show", "night", "--check", "a")[1].splitlines()[-1] == "in run 3: pass; open"
     data = standard.loads(portcheck("history", "show", "night", "--check", "a", "--json", "-")[1])
     assert [(one["first"], one["last"]) for one in data["intervals"]] == [(3, 3), (1, 3), (2, 2), (1, 1)]
+    assert portcheck("history", "show", "night", "--check", "a", "--html", "a.html")[0] == 4
     code, _, err = portcheck("history", "show", "night", "--check", "z")
     assert code == 4
     assert "no run of 'night' has a check 'z'\n  hint: " in err
