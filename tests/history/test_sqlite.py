@@ -144,4 +144,5 @@ def test_pruning_gives_room_back(file: Path) -> None:
     done = history.prune(Retention(days=0, failures_days=0))
     assert (done.runs, done.thinned) == (17, 0)
     assert done.freed > 500_000
+    assert history._database.read(lambda session: session.rows("PRAGMA freelist_count")) == [(0,)]
     history.close()
