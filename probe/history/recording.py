@@ -11,10 +11,10 @@ from probe.history.database import OPEN
 from probe.history.documents import digest, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from probe.history.database import Row, Session
-    from probe.model.result import CheckResult, Report
+    from probe.model.result import CheckResult
 
 _Place = tuple[str, str]
 _Stretch = tuple[int, str, bytes, int]
@@ -50,9 +50,9 @@ def write_rows(session: Session, audit: int, number: int, before: int, checks: I
     fresh.write()
 
 
-def write_parts(session: Session, audit: int, number: int, report: Report) -> None:
-    """Everything of a report but its rows."""
-    parts = {name: (digest(text), text) for name, text in documents.parts(report).items()}
+def write_parts(session: Session, audit: int, number: int, texts: Mapping[str, bytes]) -> None:
+    """What is kept of a run beside its rows, by name."""
+    parts = {name: (digest(text), text) for name, text in texts.items()}
     _keep(session, dict(parts.values()))
     session.many(
         "INSERT INTO parts (audit, run, name, document) VALUES (?, ?, ?, ?)",

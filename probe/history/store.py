@@ -16,7 +16,7 @@ from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.database import OPEN
 from probe.history.recording import write_parts, write_rows
-from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState
+from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally
 from probe.model.answer import answer
 from probe.model.change import Changes
 from probe.model.result import Report, Summary
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["History", "NotKept", "open_history"]
 
 _FINISHED = f"AND state = '{RunState.FINISHED.value}'"
+_TALLY = "tally"  # the name of that part
 _RUN = "number, id, state, started, finished, outcome, problem, seconds, summary"
 
 
@@ -109,6 +110,27 @@ class History:
             lambda session: self._changes(session, audit, old, self._report(session, audit, new), new)
         )
 
+    def tallies(self, audit: str, first: int, last: int) -> dict[int, Tally]:
+        """What changed in each of the finished runs from `first` to `last`, counted when they were recorded: for lists,
+        where to compare them all would take seconds.
+        """
+
+        def work(session: Session) -> dict[int, Tally]:
+            found = session.rows(
+                "SELECT parts.run, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
+                "WHERE parts.audit = ? AND parts.name = ? AND parts.run BETWEEN ? AND ?",
+                _number(session, audit),
+                _TALLY,
+                first,
+                last,
+            )
+            try:
+                return {run: msgspec.json.decode(documents.unpacked(bytes(body)), type=Tally) for run, body in found}
+            except ValueError as error:
+                raise self._database.damaged(error) from None
+
+        return self._database.read(work)
+
     def intervals(self, audit: str, check_id: str, *, limit: int = 500) -> tuple[Interval, ...]:
         """The life of one check, the newest first."""
 
@@ -165,8 +187,10 @@ class History:
             if record.state is not RunState.FINISHED:
                 return record, nothing
             write_rows(session, number, run.number, self._before(session, audit, run.number) or 0, report.checks)
-            write_parts(session, number, run.number, report)
-            return record, self._changes(session, audit, None, report, run.number)
+            write_parts(session, number, run.number, documents.parts(report))
+            changes = self._changes(session, audit, None, report, run.number)
+            write_parts(session, number, run.number, {_TALLY: encode(Tally.of(changes))})
+            return record, changes
 
         return self._database.write(work)
 

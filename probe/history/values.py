@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 
 import msgspec
 
 from probe.errors import UserError
+from probe.model.change import Changes, Turn
 from probe.model.result import CheckResult, Summary
 
 
@@ -39,6 +41,19 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     seconds: float = 0.0
     summary: Summary | None = None
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run changed, in numbers: how many changes took each turn, as was told when it was recorded. `first`:
+    there was no run to compare with.
+    """
+
+    turns: dict[Turn, int] = {}
+    first: bool = False
+
+    @classmethod
+    def of(cls, changes: Changes) -> Tally:
+        return cls(turns=dict(Counter(change.turn for change in changes.changes)), first=changes.old is None)
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
