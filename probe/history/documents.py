@@ -104,20 +104,20 @@ def rows(texts: Iterable[bytes]) -> tuple[CheckResult, ...]:
 
 # --- of a run --------------------------------------------------------------------------------------------------------
 
-_PARTS = {
+PARTS = {
     field.name: field for field in msgspec.structs.fields(Report) if field.name not in ("schema", "summary", "checks")
 }
 
 
 def parts(report: Report) -> dict[str, bytes]:
     """Everything of a report but its rows and their summary, by field, without what is empty."""
-    given = {name: getattr(report, name) for name in _PARTS}
+    given = {name: getattr(report, name) for name in PARTS}
     return {name: encode(value) for name, value in given.items() if value not in ((), None)}
 
 
 def rebuilt(texts: dict[str, bytes], summary: Summary, checks: tuple[CheckResult, ...], notes: Sequence[str]) -> Report:
     """A report of its parts; raises ValueError where one makes no sense. `notes` are added to its own."""
-    known = {name: msgspec.json.decode(text, type=_PARTS[name].type) for name, text in texts.items() if name in _PARTS}
+    known = {name: msgspec.json.decode(text, type=PARTS[name].type) for name, text in texts.items() if name in PARTS}
     if "run" not in known:
         raise ValueError("the run's own particulars are missing")
     known["notes"] = (*known.get("notes", ()), *notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,7 +22,7 @@ _CHUNK = 500
 
 def run_line(run: RunRecord, parts: dict[str, bytes]) -> bytes:
     """A run: its record, and what its report has beside rows and summary."""
-    told: dict[str, Any] = {name: msgspec.Raw(text) for name, text in parts.items()}
+    told = {name: msgspec.Raw(text) for name, text in parts.items() if name in documents.PARTS}
     return encode({"type": "run", **msgspec.structs.asdict(run), "report": told}) + b"\n"
 
 

@@ -124,6 +124,7 @@ def test_what_is_exported_makes_up_every_run_again(portcheck: Portcheck, kept: P
     assert [(run["number"], run["state"]) for run in runs] == [
         (1, "finished"), (2, "finished"), (3, "finished"), (4, "lost"), (5, "failed"),
     ]  # fmt: skip
+    assert runs[1]["report"].keys() == {"run"}
     assert runs[1]["report"]["run"]["id"] == "run-2"
     history = open_history("kept.db")
     for number in (1, 2, 3):
