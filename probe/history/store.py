@@ -7,6 +7,7 @@ one before found costs a few hundred bytes. What fails keeps its evidence of eve
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,24 +16,24 @@ from probe.encoding import encode
 from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.database import OPEN
+from probe.history.rebuilding import parts, rebuilt
 from probe.history.recording import write_parts, write_rows
+from probe.history.runs import FINISHED, add_run, audit_number, ended, find_runs, put_run, seconds_from
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally
 from probe.model.answer import answer
 from probe.model.change import Changes
-from probe.model.result import Report, Summary
 from probe.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probe.history.database import Database, Lock, Row, Session
+    from probe.history.database import Database, Lock, Session
     from probe.history.retention import Pruned, Retention
+    from probe.model.result import Report
 
 __all__ = ["History", "NotKept", "open_history"]
 
-_FINISHED = f"AND state = '{RunState.FINISHED.value}'"
 _TALLY = "tally"  # the name of that part
-_RUN = "number, id, state, started, finished, outcome, problem, seconds, summary"
 
 
 def open_history(place: str) -> History:
@@ -76,8 +77,8 @@ class History:
                 AuditRecord(
                     name=name,
                     runs=int(session.rows("SELECT count(*) FROM runs WHERE audit = ?", audit)[0][0]),
-                    latest=next(iter(_runs(session, name, "", 1)), None),
-                    finished=next(iter(_runs(session, name, _FINISHED, 1)), None),
+                    latest=next(iter(find_runs(session, name, "", 1)), None),
+                    finished=next(iter(find_runs(session, name, FINISHED, 1)), None),
                 )
                 for audit, name in session.rows("SELECT number, name FROM audits ORDER BY name")
             )
@@ -87,12 +88,12 @@ class History:
     def runs(self, audit: str, *, limit: int = 50, before: int | None = None) -> tuple[RunRecord, ...]:
         """The newest first; of an audit that nobody knows, none."""
         if before is None:
-            return self._database.read(lambda session: _runs(session, audit, "", limit))
-        return self._database.read(lambda session: _runs(session, audit, "AND runs.number < ?", limit, before))
+            return self._database.read(lambda session: find_runs(session, audit, "", limit))
+        return self._database.read(lambda session: find_runs(session, audit, "AND runs.number < ?", limit, before))
 
     def finished(self, audit: str, limit: int = 50) -> tuple[RunRecord, ...]:
         """Of its runs those that are finished, the newest first."""
-        return self._database.read(lambda session: _runs(session, audit, _FINISHED, limit))
+        return self._database.read(lambda session: find_runs(session, audit, FINISHED, limit))
 
     def run(self, audit: str, number: int) -> RunRecord:
         """Raises NotKept."""
@@ -119,7 +120,7 @@ class History:
             found = session.rows(
                 "SELECT parts.run, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
                 "WHERE parts.audit = ? AND parts.name = ? AND parts.run BETWEEN ? AND ?",
-                _number(session, audit),
+                audit_number(session, audit),
                 _TALLY,
                 first,
                 last,
@@ -136,7 +137,7 @@ class History:
 
         def work(session: Session) -> tuple[Interval, ...]:
             try:
-                return lives.intervals(session, _number(session, audit), check_id, limit)
+                return lives.intervals(session, audit_number(session, audit), check_id, limit)
             except ValueError as error:
                 raise self._database.damaged(error) from None
 
@@ -146,10 +147,9 @@ class History:
         """JSON Lines of these runs, and of their rows: docs/history.md says what stands in them."""
         yield encode({"schema": exporting.SCHEMA, "audit": audit}) + b"\n"
         runs = [run for run in reversed(self.runs(audit, limit=OPEN)) if first <= run.number <= last]
-        number = self._database.read(lambda session: _number(session, audit))
+        number = self._database.read(lambda session: audit_number(session, audit))
         for run in runs:
-            parts = self._database.read(lambda session, run=run: _parts(session, number, run.number))  # type: ignore[misc]
-            yield exporting.run_line(run, parts)
+            yield exporting.run_line(run, self._database.read(partial(parts, audit=number, number=run.number)))
         finished = [run.number for run in runs if run.state is RunState.FINISHED]
         if finished:
             yield from exporting.row_lines(self._database, number, finished)
@@ -160,7 +160,7 @@ class History:
         """A run that is under way. One that is known already stays as it is."""
 
         def work(session: Session) -> RunRecord:
-            return self._known(session, audit, run_id) or self._add(session, audit, _fresh(run_id, started))
+            return self._known(session, audit, run_id) or add_run(session, audit, run_id, started)
 
         return self._database.write(work)
 
@@ -176,14 +176,14 @@ class History:
                 return known, self._changes(session, audit, None, report, known.number)
             if known is not None and known.state is RunState.INTERRUPTED:
                 return known, nothing
-            run = known or self._add(session, audit, _fresh(report.run.id, report.run.started))
-            record = _ended(run, report)
-            number = _number(session, audit)
-            later = _runs(session, audit, f"{_FINISHED} AND runs.number > ?", 1, run.number)
+            run = known or add_run(session, audit, report.run.id, report.run.started)
+            record = ended(run, report)
+            number = audit_number(session, audit)
+            later = find_runs(session, audit, f"{FINISHED} AND runs.number > ?", 1, run.number)
             if later:
                 late = f"its report came after that of run {later[0].number}, and is not kept"
                 record = msgspec.structs.replace(record, state=RunState.LOST, problem=late)
-            self._put(session, number, record)
+            put_run(session, number, record)
             if record.state is not RunState.FINISHED:
                 return record, nothing
             write_rows(session, number, run.number, self._before(session, audit, run.number) or 0, report.checks)
@@ -201,16 +201,16 @@ class History:
             known = self._known(session, audit, run_id)
             if known is not None and known.state is not RunState.RUNNING:
                 return known
-            run = known or self._add(session, audit, _fresh(run_id, started))
+            run = known or add_run(session, audit, run_id, started)
             now = dt.datetime.now(dt.UTC)
             record = msgspec.structs.replace(
                 run,
                 state=state,
                 problem=printable(problem)[:2000],
                 finished=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-                seconds=_seconds(started, now),
+                seconds=seconds_from(started, now),
             )
-            self._put(session, _number(session, audit), record)
+            put_run(session, audit_number(session, audit), record)
             return record
 
         return self._database.write(work)
@@ -219,13 +219,13 @@ class History:
         """Runs of which nobody will say any more how they ended, now called lost: whoever calls holds the lock."""
 
         def work(session: Session) -> tuple[RunRecord, ...]:
-            found = _runs(session, audit, f"AND state = '{RunState.RUNNING.value}'", 1000)
+            found = find_runs(session, audit, f"AND state = '{RunState.RUNNING.value}'", 1000)
             lost = tuple(
                 msgspec.structs.replace(run, state=RunState.LOST, problem="its coordinator ended without a word")
                 for run in found
             )
             for run in lost:
-                self._put(session, _number(session, audit), run)
+                put_run(session, audit_number(session, audit), run)
             return lost
 
         return self._database.write(work)
@@ -254,7 +254,7 @@ class History:
     # --- how it is done -----------------------------------------------------------------------------------------------
 
     def _run(self, session: Session, audit: str, number: int) -> RunRecord:
-        found = _runs(session, audit, "AND runs.number = ?", 1, number)
+        found = find_runs(session, audit, "AND runs.number = ?", 1, number)
         if not found:
             raise NotKept(
                 f"{self.place}: audit {printable(audit)!r} has no run {number}\n"
@@ -271,7 +271,7 @@ class History:
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
         try:
-            report = _rebuilt(session, _number(session, audit), run, run.summary)
+            report = rebuilt(session, audit_number(session, audit), run, run.summary)
         except ValueError as error:
             raise self._database.damaged(error) from None
         # What passed may be gone by now: then nothing is told that would not be the same with it.
@@ -283,43 +283,17 @@ class History:
         return report
 
     def _before(self, session: Session, audit: str, number: int) -> int | None:
-        found = _runs(session, audit, f"{_FINISHED} AND runs.number < ?", 1, number)
+        found = find_runs(session, audit, f"{FINISHED} AND runs.number < ?", 1, number)
         return found[0].number if found else None
 
     def _changes(self, session: Session, audit: str, old: int | None, new: Report, number: int) -> Changes:
         before = self._before(session, audit, number) if old is None else old
         older = self._report(session, audit, before) if before is not None else None
         rows = older.checks if older is not None else ()
-        return trends.told(session, _number(session, audit), number, compare(older, new), rows, new.checks)
+        return trends.told(session, audit_number(session, audit), number, compare(older, new), rows, new.checks)
 
     def _known(self, session: Session, audit: str, run_id: str) -> RunRecord | None:
-        return next(iter(_runs(session, audit, "AND id = ?", 1, run_id)), None)
-
-    def _add(self, session: Session, audit: str, run: RunRecord) -> RunRecord:
-        if not session.run("UPDATE audits SET latest = latest + 1 WHERE name = ?", audit):
-            session.run(
-                "INSERT INTO audits (number, name, latest, whole_from, failures_from) "
-                "SELECT coalesce(max(number), 0) + 1, ?, 1, 1, 1 FROM audits",
-                audit,
-            )
-        number, latest = session.rows("SELECT number, latest FROM audits WHERE name = ?", audit)[0]
-        made = msgspec.structs.replace(run, audit=audit, number=latest)
-        session.run(
-            f"INSERT INTO runs (audit, {_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  (our own names)
-            number,
-            latest,
-            *_columns(made),
-        )
-        return made
-
-    def _put(self, session: Session, audit: int, run: RunRecord) -> None:
-        session.run(
-            "UPDATE runs SET id = ?, state = ?, started = ?, finished = ?, outcome = ?, problem = ?, seconds = ?, "
-            "summary = ? WHERE audit = ? AND number = ?",
-            *_columns(run),
-            audit,
-            run.number,
-        )
+        return next(iter(find_runs(session, audit, "AND id = ?", 1, run_id)), None)
 
 
 class _NotMeantError(Exception):
@@ -328,109 +302,3 @@ class _NotMeantError(Exception):
     def __init__(self, done: Pruned) -> None:
         super().__init__()
         self.done = done
-
-
-_AS_FIRST_SEEN = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
-_THINNED = "From the history: this run is old, and only what did not pass is kept of it."
-
-
-def _rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report | None:
-    """None where only how it ended is kept; raises ValueError where what is kept makes no sense."""
-    parts, unpacked = _parts(session, audit, run.number), documents.unpacked
-    if not parts:
-        return None
-    kept = session.rows(
-        "SELECT steady.body, seen.body, intervals.ports, sights.elapsed_ms, sights.rtt_ms, sights.run FROM intervals "
-        "JOIN sights ON sights.number = intervals.number AND sights.run = "
-        "(SELECT max(run) FROM sights WHERE sights.number = intervals.number AND run <= ?) "
-        "JOIN documents AS steady ON steady.digest = intervals.steady "
-        "JOIN documents AS seen ON seen.digest = sights.document "
-        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? "
-        "ORDER BY intervals.checked, intervals.number",
-        run.number,
-        audit,
-        run.number,
-        run.number,
-    )
-    rows = documents.rows(
-        documents.row_text(unpacked(bytes(one)), unpacked(bytes(two)), *more) for one, two, *more, _ in kept
-    )
-    (whole_from,) = session.rows("SELECT whole_from FROM audits WHERE number = ?", audit)[0]
-    notes = [_THINNED] if run.number < whole_from else []
-    notes += [_AS_FIRST_SEEN] if any(seen < run.number for *_, seen in kept) else []
-    return documents.rebuilt(parts, summary, rows, notes)
-
-
-def _parts(session: Session, audit: int, number: int) -> dict[str, bytes]:
-    found = session.rows(
-        "SELECT parts.name, documents.body FROM parts JOIN documents ON documents.digest = parts.document "
-        "WHERE parts.audit = ? AND parts.run = ?",
-        audit,
-        number,
-    )
-    return {name: documents.unpacked(bytes(text)) for name, text in found}
-
-
-def _runs(session: Session, audit: str, condition: str, limit: int, *values: object) -> tuple[RunRecord, ...]:
-    found = session.rows(
-        f"SELECT runs.{_RUN.replace(', ', ', runs.')} FROM runs JOIN audits ON audits.number = runs.audit "  # noqa: S608
-        f"WHERE audits.name = ? {condition} ORDER BY runs.number DESC LIMIT ?",
-        audit,
-        *values,
-        max(limit, 0),
-    )
-    return tuple(_record(audit, row) for row in found)
-
-
-def _record(audit: str, row: Row) -> RunRecord:
-    number, id_, state, started, finished, outcome, problem, seconds, summary = row
-    return RunRecord(
-        audit=audit,
-        number=number,
-        id=id_,
-        state=RunState(state),
-        started=started,
-        finished=finished,
-        outcome=outcome,
-        problem=problem,
-        seconds=seconds,
-        summary=msgspec.json.decode(bytes(summary), type=Summary) if summary is not None else None,
-    )
-
-
-def _columns(run: RunRecord) -> tuple[object, ...]:
-    summary = msgspec.json.encode(run.summary) if run.summary is not None else None
-    return (run.id, run.state.value, run.started, run.finished, run.outcome, run.problem, run.seconds, summary)
-
-
-def _fresh(run_id: str, started: str) -> RunRecord:
-    return RunRecord(audit="", number=0, id=run_id, state=RunState.RUNNING, started=started)
-
-
-def _ended(run: RunRecord, report: Report) -> RunRecord:
-    state = RunState.INTERRUPTED if report.run.interrupted else RunState.FINISHED
-    return msgspec.structs.replace(
-        run,
-        state=state,
-        started=report.run.started,
-        finished=report.run.finished,
-        outcome=answer(report).value,
-        problem="",
-        seconds=_seconds(report.run.started, report.run.finished),
-        summary=report.summary,
-    )
-
-
-def _seconds(started: str, finished: str | dt.datetime) -> float:
-    """0 where a time is none."""
-    try:
-        end = dt.datetime.fromisoformat(finished) if isinstance(finished, str) else finished
-        return max(0.0, round((end - dt.datetime.fromisoformat(started)).total_seconds(), 3))
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _number(session: Session, audit: str) -> int:
-    """0, which none has, for an audit that nobody knows."""
-    found = session.rows("SELECT number FROM audits WHERE name = ?", audit)
-    return int(found[0][0]) if found else 0

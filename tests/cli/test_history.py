@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as standard
+import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 BAD, GOOD = {("a", "10.0.0.1"): "ppnnpppp"}, {("a", "10.0.0.1"): "pppppppp"}
 
 
-@pytest.fixture
-def kept(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs that end well, badly, well, one that is lost and one that could not be made."""
-    monkeypatch.setenv("PORTCHECK_HISTORY", "kept.db")
-    history = open_history("kept.db")
+    place = tmp_path_factory.mktemp("history") / "kept.db"
+    history = open_history(str(place))
     for number, cells in enumerate((GOOD, BAD, GOOD), 1):
         said = Evidence(at="source", what=f"said by {number // 2}")
         history.record("night", report([*rows_of(cells, "silence"), row("b", "d", evidence=(said,))], number))
@@ -37,6 +38,14 @@ def kept(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     history.fail("night", "run-5", "2026-01-05T02:00:00Z", RunState.FAILED, "hosts.txt:3:1: no such group")
     history.record("other", report([], 1))
     history.close()
+    return place
+
+
+@pytest.fixture
+def kept(shop: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with that history in it."""
+    monkeypatch.setenv("PORTCHECK_HISTORY", "kept.db")
+    shutil.copy(made, shop)
     return shop
 
 

@@ -117,7 +117,7 @@ def model(past: Sequence[Report]) -> dict[Place, tuple[Turn, int | None, int, in
     return found
 
 
-@held_against_model(40)
+@held_against_model(30)
 def test_runs_and_changes_are_as_they_were(history: History, past: list[Report]) -> None:
     audit, changes = recorded(history, past)
     for number, (one, change) in enumerate(zip(past, changes, strict=True), 1):
