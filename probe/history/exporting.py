@@ -30,8 +30,8 @@ def row_lines(database: Database, audit: int, finished: Sequence[int]) -> Iterat
     """A line for each row of these finished runs for as long as it was told the same: `first` and `last` are numbers of
     runs. Raises ValueError for documents that make no sense.
     """
-    first, last, after = finished[0], finished[-1], 0
-    while True:
+    first, last, after = min(finished, default=0), max(finished, default=0), 0
+    while finished:
         ask = partial(_chunk, audit=audit, first=first, last=last, after=after)
         numbers, found = database.read(ask)
         if not numbers:

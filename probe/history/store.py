@@ -146,13 +146,15 @@ class History:
     def export(self, audit: str, first: int = 1, last: int = OPEN) -> Iterator[bytes]:
         """JSON Lines of these runs, and of their rows: docs/history.md says what stands in them."""
         yield encode({"schema": exporting.SCHEMA, "audit": audit}) + b"\n"
-        runs = [run for run in reversed(self.runs(audit, limit=OPEN)) if first <= run.number <= last]
+        wanted = [run for run in reversed(self.runs(audit, limit=OPEN)) if first <= run.number <= last]
         number = self._database.read(lambda session: audit_number(session, audit))
-        for run in runs:
-            yield exporting.run_line(run, self._database.read(partial(parts, audit=number, number=run.number)))
-        finished = [run.number for run in runs if run.state is RunState.FINISHED]
-        if finished:
+        try:
+            for run in wanted:
+                yield exporting.run_line(run, self._database.read(partial(parts, audit=number, number=run.number)))
+            finished = [run.number for run in wanted if run.state is RunState.FINISHED]
             yield from exporting.row_lines(self._database, number, finished)
+        except ValueError as error:
+            raise self._database.damaged(error) from None
 
     # --- what is added ------------------------------------------------------------------------------------------------
 

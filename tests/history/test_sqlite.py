@@ -77,6 +77,8 @@ def test_a_document_that_is_no_document_any_more(file: Path) -> None:
     for ask in (lambda: history.report("x", 1), lambda: history.intervals("x", "c1")):
         with pytest.raises(UserError, match="is damaged"):
             ask()
+    with pytest.raises(UserError, match="is damaged"):
+        list(history.export("x"))
     history.close()
 
 
