@@ -140,18 +140,23 @@ class _Changes(Page):
             yield from self.wrapped(line, "  ", f"{self.styled(SYMBOLS[Weight.PASS], STYLES[Weight.PASS])} ")
 
     def finding(self, turn: Turn, finding: Finding, changes: Sequence[Change]) -> Iterator[str]:
+        # What goes to and fro is no good news even where it passes just now.
         worth = Weight.PASS if turn in (Turn.FIXED, Turn.MEASURED) else finding.weight
         several = len(finding.members) > 1 and finding.kind not in (Kind.AGENTS, Kind.RUN)
         head = title(finding) + (f": {count(len(finding.members), 'check')}" if several else "")
         lines = textwrap.wrap(head, self.width - 2, break_on_hyphens=False) or [head]
         yield f"{self.styled(SYMBOLS[worth], STYLES[worth])} {self.styled(lines[0], '1')}"
         yield from (f"  {self.styled(line, '1')}" for line in lines[1:])
-        yield from self.field("was" if turn in _GOOD else "verdict", verdict(finding.example))
+        passing = sum(change.now is not None and change.now.verdict is Verdict.PASS for change in changes)
+        over = turn in _GOOD or (turn is Turn.FLAPPING and passing == len(changes))
+        yield from self.field("was" if over else "verdict", verdict(finding.example))
         if turn is Turn.CHANGED:
             yield from self.field("was", *cut(_before(changes), 3))
         yield from self.field("since", _since(changes))
         if turn is Turn.FLAPPING:
             yield from self.field("failed", _often(changes))
+            just_now = "fails" if not passing else "passes" if over else f"{passing:,} of {len(changes):,} pass"
+            yield from self.field("now", just_now)
         if turn is not Turn.STILL:
             yield from self.field("who", *cut([way.text() for way in ways(finding.members)], _MOST_WAYS, _ALL))
         if turn in (Turn.NEW, Turn.CHANGED, Turn.UNMEASURED):

@@ -57,6 +57,7 @@ def test_every_turn_is_told(found: Changes) -> None:
     assert text.splitlines()[0].startswith("2 new, 1 changed, ")
     assert "in 4 of the last 10 runs" in text
     assert "run 41, 2025-03-14T09:26:53Z" in text
+    assert "    now       fails\n" in text
     # What is news comes first.
     assert text.index("\nNew: ") < text.index("\nFixed: ") < text.index("\nStill there: ")
 
@@ -111,3 +112,11 @@ def test_advice_that_is_known_already_is_summed_up() -> None:
     assert "! 6 ways open that no flow allows: --json F has all" in still
     assert "redis: 4 checks" not in still
     assert "redis: 4 checks" in told.render(compare(None, rich), width=100, color=False)
+
+
+def test_what_goes_to_and_fro_and_passes_just_now_is_told_so(found: Changes) -> None:
+    (one,) = [change for change in found.of(Turn.FLAPPING) if change.now is not None and change.now.deviates]
+    passing = msgspec.structs.replace(one, now=mended([one.row])[0], since=None, since_run=None)
+    text = told.render(msgspec.structs.replace(found, changes=(passing,)), width=100, color=False)
+    assert "    was       mismatch" in text
+    assert "    now       passes\n" in text
