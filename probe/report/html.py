@@ -1,23 +1,29 @@
-"""The HTML report: one file that asks nothing of any network, for a browser, a phone and a printer."""
+"""The HTML report: one file that asks nothing of any network, for a browser, a phone and a printer.
+
+What a reader needs is in the page itself and is read without script. All rows are in it once more, packed; the script
+opens the map down to the pairs of hosts, filters, and shows each check.
+"""
 
 from __future__ import annotations
 
 import base64
 import functools
 import hashlib
-from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from probe.model.result import CheckResult
-from probe.model.words import Cause, Expect, Verdict
-from probe.report import listeners, titles, unchecked, wording
+from probe.model.waiver import WaiverState
+from probe.model.words import Cause, Verdict
+from probe.report import listeners, titles, turns, unchecked, whom, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
 from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
+from probe.report.packed import LONGEST, pack
+from probe.report.route import route
 from probe.report.sections import section_html
 from probe.report.text import count, listed, name, percent, shorten
 from probe.report.ways import ways
@@ -25,62 +31,77 @@ from probe.resources import folder
 from probe.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from probe.model.change import Changes
     from probe.model.check import Unchecked
-    from probe.model.result import Report
+    from probe.model.result import CheckResult, Report
 
-LONGEST = 500  # characters of any one value
-_MOST_SIGHTS = 12
-_MOST_UNCHECKED, _MOST_UNNAMED = 500, 500
+_MOST_SIGHTS, _MOST_LINES, _OPEN, _GLANCE = 8, 60, 12, 7
+_MOST_TOLD, _MOST_NAMED = (
+    400_000,
+    1_000,
+)  # bytes of findings told whole, findings of which more than their number is told
+_MOST_UNCHECKED, _MOST_UNNAMED, _MOST_HOSTS, _MOST_WAIVERS = 500, 500, 2_000, 500
+_MOST_ROLES = 60
 _ROLE = 28  # characters of a role's name in the map
 _ANSWERS = {Answer.CONFORMS: Weight.PASS, Answer.DEVIATIONS: Weight.DEVIATION}
+_HEADINGS = {
+    "deviation": "What deviates",
+    "inconclusive": "What could not be measured",
+    "advice": "Advice: it does not fail the run",
+    "waived": "Waived: accepted for a time, it does not fail the run",
+}
 
 
-def render(report: Report) -> bytes:
-    """The page, UTF-8. All that comes from the report is made printable and bounded in `_shown`, then escaped."""
-    style, script = _asset("report.css"), _asset("report.js")
-    told = findings(report)
+def render(report: Report, changes: Changes | None = None) -> bytes:
+    """The page, UTF-8. With `changes` it answers first what changed since the older run. All that comes from the report
+    is made printable and bounded in `_shown` and by `pack`, then escaped.
+    """
+    told = _named(findings(report))
+    packed = pack(report, [(one.anchor, one.finding) for one in told])
     said, numbers = verdict_sentence(report)
     page = (
         _environment()
         .get_template("report.html")
         .render(
             report=report,
-            policy="; ".join(
-                (
-                    "default-src 'none'",
-                    f"style-src {_digest(style)}",
-                    f"script-src {_digest(script)}",
-                    "base-uri 'none'",
-                    "form-action 'none'",
-                )
-            ),
-            style=Markup(style),  # noqa: S704  (our own file)
-            script=Markup(script),  # noqa: S704  (our own file)
+            policy=policy(),
+            style=Markup(_asset("report.css")),  # noqa: S704  (our own file)
+            script=Markup(_asset("report.js")),  # noqa: S704  (our own file)
             weight=_ANSWERS.get(answer(report), Weight.INCONCLUSIVE).name.lower(),
             said=said,
             numbers=numbers,
             headline=headline(report),
-            counts=[
-                (str(verdict), getattr(report.summary, "passed" if verdict is Verdict.PASS else verdict))
-                for verdict in Verdict
-            ],
+            counts=_counts(report),
+            changes=changes,
+            turned=turns.turned(changes, _finder(told)) if changes is not None else (),
             sections=_sections(told),
-            causes=[cause for cause in Cause if any(one.example.cause is cause for one in told)],
+            glance=[one for one in told if one.finding.weight >= Weight.INCONCLUSIVE][:_GLANCE],
+            packed=packed,
+            data=Markup(packed.data),  # noqa: S704  (without any <)
+            causes=[cause for cause in Cause if any(one.finding.example.cause is cause for one in told)],
             map=_map(report),
-            legend=[
-                (weight.name.lower(), wording.SYMBOLS[weight], wording.WEIGHTS[weight]) for weight in reversed(Weight)
-            ],
-            sources=_sources(report.checks),
+            legend=[(worth.name.lower(), wording.SYMBOLS[worth], wording.WEIGHTS[worth]) for worth in reversed(Weight)],
             facts=_facts(report),
             gaps=_gaps(report),
-            most_sights=_MOST_SIGHTS,
+            waivers=[use for use in report.waivers if use.state is not WaiverState.USED],
+            most_hosts=_MOST_HOSTS,
             most_unnamed=_MOST_UNNAMED,
+            most_waivers=_MOST_WAIVERS,
             lost=sum(1 for host in report.hosts if host.problem),
         )
     )
     return page.encode("utf-8")
+
+
+@functools.cache
+def policy() -> str:
+    """The content security policy of the page, which allows nothing but its own style and script; whoever serves it
+    adds `frame-ancestors`, which a page cannot say of itself.
+    """
+    style, script = (_digest(_asset(file)) for file in ("report.css", "report.js"))
+    return f"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 
 
 @functools.cache
@@ -94,8 +115,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked, "listeners": listeners}
-    environment.globals |= {"count": count, "listed": listed, "percent": percent, "lines": _lines}
+    environment.globals |= {"count": count, "listed": listed, "percent": percent, "turns": turns, "name": name}
     environment.globals |= {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
+    environment.globals |= {
+        "shown": _shown,
+        "lines": _lines,
+        "route": route,
+        "whom": whom.whom,
+        "ends": _ends,
+        "moment": _moment,
+    }
+    environment.globals |= {"most_sights": _MOST_SIGHTS, "most_lines": _MOST_LINES}
     return environment
 
 
@@ -108,6 +138,7 @@ def _shown(value: Any) -> Any:
     return shorten(printable(value[: LONGEST + 1]), LONGEST)
 
 
+@functools.cache
 def _asset(file: str) -> str:
     return (folder("reports") / file).read_text("utf-8")
 
@@ -117,10 +148,118 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A finding and where it is in the page."""
+
+    finding: Finding
+    anchor: str
+    title: str
+
+
+def _named(told: Iterable[Finding]) -> list[Named]:
+    return [Named(finding, anchor(finding), titles.title(finding)) for finding in told]
+
+
+def anchor(finding: Finding) -> str:
+    """Where a finding is in the page; the same in every page in which it has the same rows."""
+    digest = hashlib.blake2s(digest_size=6)
+    for row in sorted({f"{row.id} {row.address} {row.ports} {row.verdict} {row.cause}" for row in finding.members}):
+        digest.update(row.encode("utf-8", "backslashreplace") + b"\0")
+    return f"finding-{digest.hexdigest()}"
+
+
+def _finder(told: Iterable[Named]) -> Any:
+    """Title and anchor of the finding that a row is in: by what names a row, for history makes its rows anew."""
+    places = {(row.id, row.address, row.ports): one for one in told for row in one.finding.members}
+
+    def find(row: CheckResult) -> tuple[str, str]:
+        found = places.get((row.id, row.address, row.ports))
+        return (found.title, found.anchor) if found is not None else ("", "")
+
+    return find
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Findings of one weight under one heading: those that are told whole, then those of which the title must do, and
+    how many there are beyond.
+    """
+
+    key: str
+    heading: str
+    whole: tuple[Markup, ...]
+    brief: tuple[Named, ...]
+    beyond: int
+
+
+def _sections(told: Sequence[Named]) -> list[Section]:
+    groups: dict[str, list[Named]] = {key: [] for key in _HEADINGS}
+    for one in told:
+        groups[one.finding.weight.name.lower()].append(one)
+    template = _environment().get_template("report.finding.html")
+    made: list[Section] = []
+    left, named, number = _MOST_TOLD, _MOST_NAMED, 0
+    for key, group in groups.items():
+        whole: list[Markup] = []
+        for one in group:
+            if left <= 0:
+                break
+            number += 1
+            opened = number <= _OPEN and not one.finding.side_note
+            whole.append(Markup(template.render(one=one, opened=opened)))  # noqa: S704  (escaped by the template)
+            left -= len(whole[-1])
+        rest = group[len(whole) :]
+        brief = rest[: max(named, 0)]
+        named -= len(brief)
+        if group:
+            made.append(Section(key, _HEADINGS[key], tuple(whole), tuple(brief), len(rest) - len(brief)))
+    return made
+
+
 def _lines(sights: Iterable[Sight]) -> list[Markup]:
     """Everybody: made printable where the lines are made, and not cut as other values are."""
     members = [member for sight in sights for member in sight.members]
     return [escape(line) for way in ways(members) for line in way.lines()]
+
+
+def _ends(row: CheckResult) -> list[tuple[str, str, list[str]]]:
+    """The evidence by who saw it: both ends, named, then others."""
+    seen: dict[str, list[str]] = {"source": [], "target": []}
+    for piece in row.evidence[:20]:
+        seen.setdefault(piece.at, []).append(piece.what)
+    called = {"source": row.source, "target": row.target}
+    return [(at, called.get(at, ""), told) for at, told in seen.items() if told or at in called]
+
+
+# --- numbers and tables -----------------------------------------------------------------------------------------------
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many rows have a verdict, and the worst weight that one of them has."""
+
+    verdict: str
+    number: int
+    key: str
+
+
+def _counts(report: Report) -> list[Count]:
+    worst = dict.fromkeys(Verdict, Weight.NOTHING)
+    for row in report.checks:
+        worst[row.verdict] = max(worst[row.verdict], weight(row))
+    return [
+        Count(verdict, getattr(report.summary, "passed" if verdict is Verdict.PASS else verdict), key.name.lower())
+        for verdict, key in worst.items()
+    ]
+
+
+def _moment(text: str) -> str:
+    """`2026-11-21 09:26 UTC`; what is no time, as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return text
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -144,27 +283,6 @@ def _gaps(report: Report) -> list[Unchecked]:
     return rows[:_MOST_UNCHECKED]
 
 
-class Section(msgspec.Struct, frozen=True):
-    """Findings of one weight under one heading."""
-
-    key: str
-    heading: str
-    findings: tuple[Finding, ...]
-
-
-def _sections(told: Iterable[Finding]) -> list[Section]:
-    groups: dict[Weight, list[Finding]] = {weight: [] for weight in reversed(Weight) if weight > Weight.PASS}
-    for finding in told:
-        groups[finding.weight].append(finding)
-    headings = {
-        Weight.DEVIATION: "What deviates",
-        Weight.INCONCLUSIVE: "What could not be measured",
-        Weight.ADVICE: "Advice: it does not fail the run",
-        Weight.WAIVED: "Waived: accepted for a time, it does not fail the run",
-    }
-    return [Section(weight.name.lower(), headings[weight], tuple(group)) for weight, group in groups.items() if group]
-
-
 class Cell(msgspec.Struct, frozen=True):
     """One pair of roles: its worst weight, how many rows have it, and all in words."""
 
@@ -174,71 +292,31 @@ class Cell(msgspec.Struct, frozen=True):
     words: str
 
 
-def _map(report: Report) -> tuple[list[str], list[tuple[str, list[Cell | None]]]]:
-    """Target roles, and for each source role its cells."""
+class Map(msgspec.Struct, frozen=True):
+    """Target roles, each source role with its cells, and how many roles there was no room for."""
+
+    targets: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+    left_out: int
+
+
+def _map(report: Report) -> Map:
     cells = overview(report)
-    targets = sorted({target for _, target in cells})
-    rows = []
-    for source in sorted({source for source, _ in cells}):
-        row = [_cell(cells[source, target]) if (source, target) in cells else None for target in targets]
-        rows.append((name(source, _ROLE), row))
-    return [name(target, _ROLE) for target in targets], rows
+    sources, targets = (sorted({pair[end] for pair in cells}) for end in (0, 1))
+    rows = tuple(
+        (
+            name(source, _ROLE),
+            tuple(
+                _cell(cells[source, target]) if (source, target) in cells else None for target in targets[:_MOST_ROLES]
+            ),
+        )
+        for source in sources[:_MOST_ROLES]
+    )
+    left_out = max(0, len(sources) - _MOST_ROLES) + max(0, len(targets) - _MOST_ROLES)
+    return Map(tuple(name(target, _ROLE) for target in targets[:_MOST_ROLES]), rows, left_out)
 
 
 def _cell(weights: dict[Weight, int]) -> Cell:
     worst = max(weights)
     words = ", ".join(wording.tally(worth, weights[worth]) for worth in sorted(weights, reverse=True))
     return Cell(worst.name.lower(), wording.SYMBOLS[worst], weights[worst], words)
-
-
-class Pair(msgspec.Struct, frozen=True):
-    """All checks from one host to another: what is no pass row by row, passes as lists of services and ports."""
-
-    target: str
-    worst: str
-    counts: tuple[tuple[str, str], ...]
-    failing: tuple[tuple[str, CheckResult], ...]
-    passing: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-class SourceChecks(msgspec.Struct, frozen=True):
-    """All checks of one source host."""
-
-    source: str
-    counts: tuple[tuple[str, str], ...]
-    pairs: tuple[Pair, ...]
-
-
-def _sources(checks: Iterable[CheckResult]) -> list[SourceChecks]:
-    """Checks by source and target host, in the order of the names."""
-    pairs: defaultdict[str, defaultdict[str, list[CheckResult]]] = defaultdict(lambda: defaultdict(list))
-    for check in checks:
-        pairs[check.source][check.target].append(check)
-    return [
-        SourceChecks(
-            source,
-            _counts(Counter(weight(check) for rows in targets.values() for check in rows)),
-            tuple(_pair(target, rows) for target, rows in sorted(targets.items())),
-        )
-        for source, targets in sorted(pairs.items())
-    ]
-
-
-def _counts(weights: Counter[Weight]) -> tuple[tuple[str, str], ...]:
-    """The weights, worst first, with symbol, number and word."""
-    return tuple(
-        (worth.name.lower(), f"{wording.SYMBOLS[worth]} {wording.tally(worth, weights[worth])}")
-        for worth in sorted(weights, reverse=True)
-    )
-
-
-def _pair(target: str, rows: list[CheckResult]) -> Pair:
-    weights = Counter(weight(check) for check in rows)
-    failing = tuple((weight(check).name.lower(), check) for check in rows if check.verdict is not Verdict.PASS)
-    passed = [check for check in rows if check.verdict is Verdict.PASS]
-    lists = []
-    for expect, words in ((Expect.REACH, "reached"), (Expect.BLOCK, "closed, as it must be")):
-        told = tuple(f"{check.service} {check.transport} {check.ports}" for check in passed if check.expect is expect)
-        if told:
-            lists.append((words, told))
-    return Pair(target, max(weights).name.lower(), _counts(weights), failing, tuple(lists))

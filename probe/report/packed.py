@@ -1,0 +1,134 @@
+"""All rows of a report for the page's script, small: what rows have in common is told once.
+
+Thousands of rows differ only in who asks whom. So a row is its id and five numbers: its kind (all that is planned and
+found, see `KIND`), source, target, address, finding; and, if it is no pass, what is told of it. Every text is there
+once, made printable and bounded. `reports/report.js` reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from probe.model.words import Verdict
+from probe.report.findings import weight
+from probe.report.text import shorten
+from probe.report.wording import where
+from probe.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probe.model.result import CheckResult, Report
+    from probe.report.findings import Finding
+
+LONGEST = 500  # characters of any one text
+MOST_ROWS = 250_000
+_MOST_TOLD = 3_500_000  # characters of details and evidence
+_PLAIN = 200_000  # bytes that are not worth packing, and good to read in the file
+_ID = re.compile(r"[0-9a-f]{16}\Z")
+
+KIND = (
+    "weight", "verdict", "cause", "source_role", "target_role", "service", "transport", "ports", "protocol",
+    "application", "matrix", "rule", "cite", "expect", "policy", "need", "state", "severity",
+)  # fmt: skip
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """`data` for a `<script>` element of another type than script: JSON without `<`, or where that is large and
+    `deflated`, base64 of its zlib stream. `rows` are in it, `told` of the `failing` with details and evidence.
+    """
+
+    data: str
+    deflated: bool
+    findings: int
+    rows: int
+    failing: int
+    told: int
+
+
+class _Table:
+    """Each value once, by its place."""
+
+    def __init__(self) -> None:
+        self.places: dict[Any, int] = {}
+
+    def place(self, value: Any) -> int:
+        return self.places.setdefault(value, len(self.places))
+
+    @property
+    def values(self) -> list[Any]:
+        return list(self.places)
+
+
+class _Texts(_Table):
+    """Texts from anywhere, as they may be shown. `size` counts the characters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+        self._shown: dict[str, int] = {}
+
+    def place(self, value: Any) -> int:
+        found = self._shown.get(value)
+        if found is None:
+            text = shorten(printable(str(value)[: LONGEST + 1]), LONGEST)
+            before = len(self.places)
+            found = self._shown[value] = super().place(text)
+            self.size += len(text) if len(self.places) > before else 0
+        return found
+
+
+def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
+    """`findings` have their anchors, by which they are found in the page. The worst rows come first."""
+    found = {id(row): place for place, (_, finding) in enumerate(findings) for row in finding.members}
+    texts, kinds, stories = _Texts(), _Table(), _Table()
+    texts.place("")
+    rows = sorted(report.checks, key=lambda row: (-weight(row), row.source, row.target, row.service, row.ports))
+    columns: dict[str, list[Any]] = {name: [] for name in ("kind", "source", "target", "address", "finding", "told")}
+    failing = explained = 0
+    for row in rows[:MOST_ROWS]:
+        columns["kind"].append(kinds.place(_kind(row, texts)))
+        columns["source"].append(texts.place(row.source))
+        columns["target"].append(texts.place(row.target))
+        columns["address"].append(texts.place(row.address))
+        columns["finding"].append(found.get(id(row), -1))
+        what = 0
+        if row.verdict is not Verdict.PASS:
+            failing += 1
+            if texts.size < _MOST_TOLD:
+                explained += 1
+                what = stories.place(_told(row, texts)) + 1
+        columns["told"].append(what)
+    value = {
+        "fields": KIND,
+        "findings": [anchor for anchor, _ in findings],
+        "texts": texts.values,
+        "kinds": kinds.values,
+        "stories": stories.values,
+        "ids": [row.id if _ID.match(row.id) else "" for row in rows[:MOST_ROWS]],
+        **columns,
+    }
+    plain = msgspec.json.encode(value)
+    deflated = len(plain) > _PLAIN
+    packed = base64.b64encode(zlib.compress(plain, 9)) if deflated else plain.replace(b"<", b"\\u003c")
+    return Packed(packed.decode(), deflated, len(findings), len(value["ids"]), failing, explained)
+
+
+def _kind(row: CheckResult, texts: _Texts) -> tuple[int, ...]:
+    rules = ", ".join((row.rule, *row.also))
+    values = {"weight": weight(row).name.lower(), "rule": rules}
+    return tuple(texts.place(values.get(field) or getattr(row, field, None) or "") for field in KIND)
+
+
+def _told(row: CheckResult, texts: _Texts) -> tuple[Any, ...]:
+    """Detail, where, advice, instead, what excuses it; then each piece of evidence: at which end, what."""
+    waived = (
+        f"{row.waived.reason} ({row.waived.owner}, until {row.waived.until or 'further notice'})" if row.waived else ""
+    )
+    pieces = (text for piece in row.evidence[:20] for text in (piece.at, piece.what))
+    return tuple(map(texts.place, (row.detail, where(row.where), row.advice, row.instead, waived, *pieces)))
