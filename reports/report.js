@@ -341,7 +341,7 @@
     const PAGE = 100;
     const HEADS = ["Verdict", "From", "To", "Service", "Address and ports", "Expected"];
     const item = (label, ...what) => make("div", { class: "field" }, make("dt", {}, label), make("dd", {}, ...what));
-    const rule = (kind) => `${kind.matrix} ${kind.rule}${kind.cite ? `, cites ${kind.cite}` : ""}`;
+    const rule = (kind) => `${kind.matrix} ${[kind.rule, kind.also].filter(Boolean).join(", ")}${kind.cite ? `, cites ${kind.cite}` : ""}`;
     const details = (row, kind) => {
       const list = make("dl", { class: "sight" });
       const [detail, where, advice, instead, waived, ...pieces] = data.told[row] ? stories[data.told[row] - 1].map((place) => texts[place]) : [];
@@ -416,19 +416,20 @@
       $("table").replaceChildren(pager, make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of checks" }, table));
     };
 
-    // A cell must not become a formula in a spreadsheet.
-    const cell = (text) => `"${(/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+    // The columns of the CSV report, less times; `place` is where it ends, in words. No cell becomes a formula.
+    const SAID = ["detail", "place", "advice", "instead", "waived", "evidence"];
+    const COLUMNS = ["id", "matrix", "rule", "also", "cite", "source", "source_role", "target", "target_role", "address", "transport",
+      "ports", "protocol", "application", "service", "expect", "policy", "need", "severity", "state", "verdict", "cause", "weight", ...SAID];
+    const cell = (text) => `"${(/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+    const values = (row) => {
+      const said = data.told[row] ? stories[data.told[row] - 1].map((place) => texts[place]) : [];
+      const pieces = said.slice(5).map((text, at) => (at % 2 ? `${text}; ` : `${text}: `)).join("").replace(/; $/, "");
+      const own = { id: ids[row], source: texts[source[row]], target: texts[target[row]], address: texts[address[row]], evidence: pieces };
+      return COLUMNS.map((column) => (column in own ? own[column]
+        : SAID.includes(column) ? said[SAID.indexOf(column)] ?? "" : kinds[data.kind[row]][column]));
+    };
     const download = () => {
-      const columns = ["id", "source", "target", "address", ...data.fields, "detail", "where", "advice", "instead", "waived", "evidence"];
-      const lines = [columns.join(",")];
-      for (const row of rows) {
-        const places = data.told[row] ? stories[data.told[row] - 1] : [];
-        const said = places.map((place) => texts[place]);
-        const evidence = said.slice(5).map((text, at) => (at % 2 ? `${text}; ` : `${text}: `)).join("").replace(/; $/, "");
-        lines.push([ids[row], texts[source[row]], texts[target[row]], texts[address[row]],
-          ...kinds[data.kind[row]].places.map((place) => texts[place]), ...Array.from({ length: 5 }, (_, at) => said[at] ?? ""), evidence]
-          .map(cell).join(","));
-      }
+      const lines = [COLUMNS.join(","), ...rows.map((row) => values(row).map(cell).join(","))];
       const url = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
       make("a", { href: url, download: "portcheck.csv" }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
@@ -437,6 +438,9 @@
 
     // --- the fields --------------------------------------------------------------------------------------------------
     const FIELDS = ["text", "from", "to", "host", "port", "verdict", "cause"];
+    const NAMES = { text: "text", from: "from", to: "to", host: "either end", port: "port", verdict: "verdict", cause: "cause",
+      finding: "finding", check: "check" };
+    const title = (anchor) => $(anchor)?.querySelector("bdi").textContent ?? "that is not in this report";
     let waiting = 0;
     for (const key of FIELDS) {
       const change = (typed) => {
@@ -470,6 +474,10 @@
       const asked = !same(FILTERS);
       for (const key of FIELDS) if ($(key).value !== (view[key] ?? "")) $(key).value = view[key] ?? "";
       $("clear").hidden = !filtered();
+      // What has no field, or is behind the button, is said.
+      const asking = FILTERS.filter((key) => view[key]);
+      $("fields").textContent = asking.length ? `Filters (${asking.length})` : "Filters";
+      $("asked").textContent = asking.map((key) => `${NAMES[key]} ${key === "finding" ? title(view[key]) : view[key]}`).join(" · ");
       document.documentElement.classList.toggle("filtered", filtered());
       if (asked) {
         rows = matching();

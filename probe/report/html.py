@@ -16,9 +16,8 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from probe.model.waiver import WaiverState
 from probe.model.words import Cause, Verdict
-from probe.report import listeners, titles, turns, unchecked, whom, wording
+from probe.report import listeners, titles, turns, unchecked, waivers, whom, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
 from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
@@ -85,7 +84,7 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
             legend=[(worth.name.lower(), wording.SYMBOLS[worth], wording.WEIGHTS[worth]) for worth in reversed(Weight)],
             facts=_facts(report),
             gaps=_gaps(report),
-            waivers=[use for use in report.waivers if use.state is not WaiverState.USED],
+            waivers=waivers.stale(report),
             most_hosts=_MOST_HOSTS,
             most_unnamed=_MOST_UNNAMED,
             most_waivers=_MOST_WAIVERS,
@@ -114,18 +113,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"wording": wording, "titles": titles, "unchecked": unchecked, "listeners": listeners}
-    environment.globals |= {"count": count, "listed": listed, "percent": percent, "turns": turns, "name": name}
-    environment.globals |= {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
-    environment.globals |= {
-        "shown": _shown,
-        "lines": _lines,
-        "route": route,
-        "whom": whom.whom,
-        "ends": _ends,
-        "moment": _moment,
-    }
-    environment.globals |= {"most_sights": _MOST_SIGHTS, "most_lines": _MOST_LINES}
+    modules = {"wording": wording, "unchecked": unchecked, "listeners": listeners, "turns": turns, "stale": waivers}
+    words = {"count": count, "listed": listed, "percent": percent, "name": name, "moment": _moment, "shown": _shown}
+    causes = {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
+    parts = {"lines": _lines, "route": route, "whom": whom.whom, "ends": _ends}
+    bounds = {"most_sights": _MOST_SIGHTS, "most_lines": _MOST_LINES}
+    environment.globals |= modules | words | causes | parts | bounds
     return environment
 
 

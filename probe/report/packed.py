@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from probe.model.words import Verdict
+from probe.report import wording
 from probe.report.findings import weight
 from probe.report.text import shorten
-from probe.report.wording import where
 from probe.text import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _ID = re.compile(r"[0-9a-f]{16}\Z")
 
 KIND = (
     "weight", "verdict", "cause", "source_role", "target_role", "service", "transport", "ports", "protocol",
-    "application", "matrix", "rule", "cite", "expect", "policy", "need", "state", "severity",
+    "application", "matrix", "rule", "also", "cite", "expect", "policy", "need", "state", "severity",
 )  # fmt: skip
 
 
@@ -120,15 +120,16 @@ def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
 
 
 def _kind(row: CheckResult, texts: _Texts) -> tuple[int, ...]:
-    rules = ", ".join((row.rule, *row.also))
-    values = {"weight": weight(row).name.lower(), "rule": rules}
-    return tuple(texts.place(values.get(field) or getattr(row, field, None) or "") for field in KIND)
+    made = {"weight": weight(row).name.lower(), "also": ", ".join(row.also)}
+    return tuple(texts.place(made[field] if field in made else getattr(row, field) or "") for field in KIND)
 
 
 def _told(row: CheckResult, texts: _Texts) -> tuple[Any, ...]:
     """Detail, where, advice, instead, what excuses it; then each piece of evidence: at which end, what."""
-    waived = (
-        f"{row.waived.reason} ({row.waived.owner}, until {row.waived.until or 'further notice'})" if row.waived else ""
-    )
     pieces = (text for piece in row.evidence[:20] for text in (piece.at, piece.what))
-    return tuple(map(texts.place, (row.detail, where(row.where), row.advice, row.instead, waived, *pieces)))
+    return tuple(
+        map(
+            texts.place,
+            (row.detail, wording.where(row.where), row.advice, row.instead, "; ".join(wording.waived((row,))), *pieces),
+        )
+    )

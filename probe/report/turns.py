@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 HEADINGS = {
     Turn.NEW: "New",
-    Turn.CHANGED: "Fails in another way",
-    Turn.FLAPPING: "To and fro",
-    Turn.UNMEASURED: "Newly unmeasured",
+    Turn.CHANGED: "Failed before, and fails otherwise now",
+    Turn.FLAPPING: "Goes to and fro",
+    Turn.UNMEASURED: "Newly not measured",
     Turn.FIXED: "Fixed",
     Turn.MEASURED: "Measured again, and passes",
-    Turn.GONE: "No longer checked",
+    Turn.GONE: "Not checked any more",
     Turn.STILL: "Still there",
 }
 _WORDS = {
     Turn.NEW: "new",
-    Turn.CHANGED: "failing in another way",
-    Turn.FLAPPING: "flapping",
-    Turn.UNMEASURED: "newly unmeasured",
+    Turn.CHANGED: "failing otherwise",
+    Turn.FLAPPING: "to and fro",
+    Turn.UNMEASURED: "newly not measured",
     Turn.FIXED: "fixed",
 }
 _TONES = {

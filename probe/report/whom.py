@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probe.model.words import Cause
+from probe.model.words import Cause, Verdict
 from probe.report.grouping import Kind
 from probe.report.text import folded, listed, name
 from probe.report.titles import devices
@@ -44,6 +44,13 @@ _WHOM = {
     Cause.TIMEOUT: "whoever runs portcheck",
 }
 
+# Where no cause is proven.
+_LIKELY = {
+    Verdict.BLOCKED: Cause.NETWORK,
+    Verdict.EXPOSED: Cause.LISTENING,
+    Verdict.INCONCLUSIVE: Cause.CONFLICTING_EVIDENCE,
+}
+
 
 def whom(finding: Finding) -> str:
     """`whoever runs db-1`, `the owner of 10.0.0.1`."""
@@ -51,7 +58,7 @@ def whom(finding: Finding) -> str:
     if finding.kind is Kind.DEVICE:
         behind = one.where is not None and one.where.side == "after"
         return f"the owner of {devices(finding)}" + (", or of what is behind it" if behind else "")
-    words = _WHOM[one.cause] if one.cause else _BETWEEN
+    words = _WHOM[one.cause or _LIKELY.get(one.verdict, Cause.NOT_LISTENING)]
     return words.format(
         sources=_hosts(row.source for row in finding.members),
         targets=_hosts(row.target for row in finding.members),

@@ -48,7 +48,7 @@ def some(rich: Report) -> Changes:
 
 
 def test_the_first_sentence_has_the_numbers_of_what_counts(rich: Report, some: Changes) -> None:
-    assert turns.sentence(some) == "2 new deviations, 1 flapping, 1 newly unmeasured, 1 fixed since the run before."
+    assert turns.sentence(some) == "2 new deviations, 1 to and fro, 1 newly not measured, 1 fixed since the run before."
     assert turns.tone(some) == "deviation"
     assert turns.sentence(changes(rich)) == "Nothing changed."
     advice = next(check for check in rich.checks if check.verdict == "exposed" and not check.deviates)
@@ -60,7 +60,7 @@ def test_the_first_sentence_has_the_numbers_of_what_counts(rich: Report, some: C
 def test_the_page_answers_what_changed_and_leads_to_the_findings(rich: Report, some: Changes) -> None:
     page = Page(html.render(rich, some))
     for part in (
-        "2 new deviations, 1 flapping, 1 newly unmeasured, 1 fixed since the run before. No, do not install yet.",
+        "2 new deviations, 1 to and fro, 1 newly not measured, 1 fixed since the run before. No, do not install yet.",
         "What changed since 2025-03-13 09:26 UTC run 0ld",
         "2 checks that the older run did not have, 1 check that this one does not have.",
         "since 2025-03-01 00:00 UTC , 9 of the last 9 runs failed",
