@@ -74,7 +74,7 @@
     document.querySelector(".at")?.classList.remove("at");
     const place = view.at && $(view.at);
     if (!place) return;
-    if (place.closest("[hidden]")) return go({ at: view.at });
+    if (filtered() && place.closest("[hidden]")) return go({ at: view.at });
     for (let one = place; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
     place.classList.add("at");
     place.scrollIntoView();

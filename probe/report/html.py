@@ -85,6 +85,7 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
             facts=_facts(report),
             gaps=_gaps(report),
             waivers=waivers.stale(report),
+            roles={role for row in report.checks for role in (row.source_role, row.target_role)},
             most_hosts=_MOST_HOSTS,
             most_unnamed=_MOST_UNNAMED,
             most_waivers=_MOST_WAIVERS,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST = 500  # characters of any one text
 MOST_ROWS = 250_000
-_MOST_TOLD = 3_500_000  # characters of details and evidence
+_MOST_TOLD = 3_200_000  # characters of details and evidence
 _PLAIN = 200_000  # bytes that are not worth packing, and good to read in the file
 _ID = re.compile(r"[0-9a-f]{16}\Z")
 

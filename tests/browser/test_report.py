@@ -38,6 +38,7 @@ def address(folder: Path) -> Callable[[str], str]:
         "large": example.large,
         "hostile": lambda: hostile(example.rich()),
         "formula": formula,
+        "namesake": namesake,
     }
 
     def of(name: str) -> str:
@@ -57,6 +58,14 @@ def formula() -> Report:
     given |= {"detail": "=1+1", "service": "@SUM(A1)", "source": "-2", "advice": "+3", "rule": "\t=4", "also": ()}
     given["evidence"] = (Evidence(at="=source", what='said "=5", twice'),)
     return msgspec.structs.replace(report, checks=(CheckResult(**given),))
+
+
+def namesake() -> Report:
+    """A host that is called as a role is, of which it is none."""
+    report = example.rich()
+    rows = (msgspec.structs.replace(row, source="engine") if row.source == "lb-1" else row for row in report.checks)
+    hosts = (msgspec.structs.replace(host, name="engine") if host.name == "lb-1" else host for host in report.hosts)
+    return msgspec.structs.replace(report, checks=tuple(rows), hosts=tuple(hosts))
 
 
 async def ready(page: Page) -> Page:
@@ -113,6 +122,25 @@ async def test_a_view_is_the_same_again_from_its_address(opened: Opener, address
     fields = ("text", "from", "to", "host", "port", "verdict", "cause")
     values = [await page.locator(f"#{field}").input_value() for field in fields]
     assert values == ["redis", "services", "", "", "6379", "blocked", "network"]
+
+
+async def test_a_host_that_is_called_like_a_role_is_not_mistaken_for_it(
+    opened: Opener, address: Callable[[str], str]
+) -> None:
+    page = await ready(await opened(address("namesake") + "#from=engine"))
+    await found(page, "16 of 47 checks, 5 of 11 findings")
+    await page.locator("#hosts tbody a", has_text="engine").first.click()
+    await page.wait_for_url("**#host=host%3Aengine&at=checks")
+    assert all("engine" in line for line in await shown(page))
+    assert len(await shown(page)) == sum(row.source == "lb-1" for row in example.rich().checks)
+
+
+async def test_an_address_that_leads_nowhere_does_no_harm(opened: Opener, address: Callable[[str], str]) -> None:
+    page = await ready(await opened(address("rich") + "#clear"))
+    for fragment in ("nowhere", "at=clear&page=99", "check=0&finding=0&map=x&page=-1", "%E0%A4%A", "=&&="):
+        await page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        assert await page.locator("h1").is_visible()
+    await found(page, "47 checks, 11 findings")
 
 
 async def test_filters_add_up_and_a_finding_says_how_much_of_it_is_left(
