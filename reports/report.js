@@ -1,4 +1,5 @@
 // The page reads well without this. It adds the theme, the filters, the map down to hosts, and the table of all checks.
+// Which rows a view asks for is in report.rows.js.
 (() => {
   "use strict";
   const $ = (id) => document.getElementById(id);
@@ -130,97 +131,19 @@
 
   if (!$("data")) return arrive();
 
-  // --- the rows ------------------------------------------------------------------------------------------------------
-  const read = async () => {
-    const node = $("data");
-    const text = node.textContent;
-    if (node.type === "application/json") return JSON.parse(text);
-    const packed = atob(text);
-    const bytes = new Uint8Array(packed.length);
-    for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
-  };
-
+  // --- the rows, each answer in the place where it is read -----------------------------------------------------------
   const start = (data) => {
-    const { texts, stories, ids, source, target, address, finding } = data;
-    const total = data.kind.length;
+    const { texts, stories, ids, source, target, address, finding, kinds, roles, hosts, named } = data;
     const collator = new Intl.Collator("en", { numeric: true });
-    const ranges = (text) => text.split(",").map((part) => part.trim().match(/^(\d+)(?:-(\d+))?$/)).filter(Boolean)
-      .map(([, low, high]) => [Number(low), Number(high ?? low)]);
-    const kinds = data.kinds.map((places) => {
-      const kind = Object.fromEntries(data.fields.map((field, at) => [field, texts[places[at]]]));
-      return { ...kind, places, from: places[data.fields.indexOf("source_role")],
-        to: places[data.fields.indexOf("target_role")], spans: ranges(kind.ports) };
-    });
-    const roles = new Set(kinds.flatMap((kind) => [kind.source_role, kind.target_role]));
-    const hosts = new Set([...new Set([...source, ...target])].map((place) => texts[place]));
-    const lowered = texts.map((text) => text.toLowerCase());
+    const total = data.kind.length;
     const weights = [...document.querySelectorAll("[data-weight]")].map((one) => ({ key: one.dataset.weight,
       symbol: one.querySelector("i").textContent, word: one.querySelector("span").textContent }));
     const rank = Object.fromEntries(weights.map((one, at) => [one.key, at]));
 
-    // A host that is called as a role is, has "host:" before it.
-    const named = (host) => (roles.has(host) ? `host:${host}` : host);
     $("names").append(...[...[...roles].sort(collator.compare), ...[...hosts].map(named).sort(collator.compare)]
       .slice(0, 2000).map((name) => make("option", { value: name })));
 
-    // Each question is put once to each kind and each text; then only numbers are looked up.
-    const end = (asked) => {
-      const host = asked.startsWith("host:") ? asked.slice(5) : asked;
-      const low = asked.toLowerCase();
-      const fits = !roles.has(asked) && hosts.has(host) ? (text) => text === host
-        : roles.has(asked) ? () => false : (text) => text.toLowerCase().includes(low);
-      const role = roles.has(asked) ? (text) => text === asked : fits;
-      const by = texts.map(fits);
-      const exact = !roles.has(asked) && hosts.has(host);
-      const from = kinds.map((kind) => !exact && role(kind.source_role));
-      const to = kinds.map((kind) => !exact && role(kind.target_role));
-      return { from: (row) => from[data.kind[row]] || by[source[row]], to: (row) => to[data.kind[row]] || by[target[row]] };
-    };
-    const search = (word) => {
-      const hit = lowered.map((text) => text.includes(word));
-      const kind = kinds.map((one) => one.places.some((place) => hit[place]));
-      const said = stories.map((places) => places.some((place) => hit[place]));
-      return (row) => kind[data.kind[row]] || hit[source[row]] || hit[target[row]] || hit[address[row]]
-        || (data.told[row] > 0 && said[data.told[row] - 1]);
-    };
-    const ofKind = (question) => {
-      const fits = kinds.map(question);
-      return (row) => fits[data.kind[row]];
-    };
-    const questions = () => {
-      const asked = [];
-      const wanted = ranges(view.port ?? "");
-      if (view.port) asked.push(ofKind((kind) => wanted.some(([low, high]) => kind.spans.some(([a, b]) => a <= high && low <= b))));
-      if (view.cause) asked.push(ofKind((kind) => kind.cause === view.cause));
-      if (view.verdict === "failing") asked.push(ofKind((kind) => kind.verdict !== "pass"));
-      else if (view.verdict) {
-        const field = ["deviation", "advice", "waived"].includes(view.verdict) ? "weight" : "verdict";
-        asked.push(ofKind((kind) => kind[field] === view.verdict));
-      }
-      if (view.from) asked.push(end(view.from).from);
-      if (view.to) asked.push(end(view.to).to);
-      if (view.host) {
-        const either = end(view.host);
-        asked.push((row) => either.from(row) || either.to(row));
-      }
-      if (view.finding) {
-        const place = data.findings.indexOf(view.finding);
-        asked.push((row) => finding[row] === place);
-      }
-      if (view.check) asked.push((row) => ids[row] === view.check);
-      for (const word of (view.text ?? "").toLowerCase().split(/\s+/).filter(Boolean)) asked.push(search(word));
-      return asked;
-    };
-
     let rows = [];
-    const matching = () => {
-      const asked = questions();
-      const found = [];
-      for (let row = 0; row < total; row += 1) if (asked.every((fits) => fits(row))) found.push(row);
-      return found;
-    };
 
     // --- findings: those with none of the rows go, the others say how many they have ---------------------------------
     const cards = data.findings.map((anchor) => $(anchor));
@@ -302,6 +225,7 @@
         const to = tos[link.parentElement.cellIndex - 1];
         const words = cells.get(from * texts.length + to).flatMap((count, at) => (count ? [weights[at].key === "deviation" ? several(count, "deviation") : `${number(count)} ${weights[at].word}`] : []));
         link.title = `${texts[from]} → ${texts[to]}: ${words.join(", ")}`;
+        if (dense) $("place").textContent = link.title;
       };
       const head = make("tr", {}, make("td", { class: "corner" }, make("span", {}, "from ↓ to →")),
         ...tos.map((to) => make("th", { scope: "col" }, make("span", {}, texts[to]))));
@@ -480,7 +404,7 @@
       $("asked").textContent = asking.map((key) => `${NAMES[key]} ${key === "finding" ? title(view[key]) : view[key]}`).join(" · ");
       document.documentElement.classList.toggle("filtered", filtered());
       if (asked) {
-        rows = matching();
+        rows = data.matching(view);
         tell();
       }
       if (asked || !same(["map"])) draw();
@@ -492,7 +416,7 @@
     document.documentElement.classList.add("ready");
   };
   // After the first paint.
-  requestAnimationFrame(() => setTimeout(() => read().then(start, (error) => {
+  requestAnimationFrame(() => setTimeout(() => Rows.read($("data")).then(start, (error) => {
     $("found").textContent = `The table of checks could not be read: ${error.message}. The JSON report has each check.`;
   })));
 })();

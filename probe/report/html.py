@@ -67,7 +67,7 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
             report=report,
             policy=policy(),
             style=Markup(_asset("report.css")),  # noqa: S704  (our own file)
-            script=Markup(_asset("report.js")),  # noqa: S704  (our own file)
+            script=Markup(_script()),  # noqa: S704  (our own file)
             weight=_ANSWERS.get(answer(report), Weight.INCONCLUSIVE).name.lower(),
             said=said,
             numbers=numbers,
@@ -100,7 +100,7 @@ def policy() -> str:
     """The content security policy of the page, which allows nothing but its own style and script; whoever serves it
     adds `frame-ancestors`, which a page cannot say of itself.
     """
-    style, script = (_digest(_asset(file)) for file in ("report.css", "report.js"))
+    style, script = _digest(_asset("report.css")), _digest(_script())
     return f"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 
 
@@ -135,6 +135,10 @@ def _shown(value: Any) -> Any:
 @functools.cache
 def _asset(file: str) -> str:
     return (folder("reports") / file).read_text("utf-8")
+
+
+def _script() -> str:
+    return _asset("report.rows.js") + _asset("report.js")
 
 
 def _digest(text: str) -> str:

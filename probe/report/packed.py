@@ -2,7 +2,7 @@
 
 Thousands of rows differ only in who asks whom. So a row is its id and five numbers: its kind (all that is planned and
 found, see `KIND`), source, target, address, finding; and, if it is no pass, what is told of it. Every text is there
-once, made printable and bounded. `reports/report.js` reads it.
+once, made printable and bounded. `reports/report.rows.js` reads it.
 """
 
 from __future__ import annotations
