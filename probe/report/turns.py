@@ -9,6 +9,7 @@ import msgspec
 
 from probe.model.change import Change, Changes, Turn
 from probe.report import wording
+from probe.report.changes import TITLES
 from probe.report.text import listed, name
 from probe.report.ways import ways
 
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 
     from probe.model.result import CheckResult
 
-HEADINGS = {
-    Turn.NEW: "New",
-    Turn.CHANGED: "Failed before, and fails otherwise now",
-    Turn.FLAPPING: "Goes to and fro",
-    Turn.UNMEASURED: "Newly not measured",
-    Turn.FIXED: "Fixed",
-    Turn.MEASURED: "Measured again, and passes",
-    Turn.GONE: "Not checked any more",
-    Turn.STILL: "Still there",
-}
+# What is worst first, then what is good, then what is no news.
+_ORDER = (
+    Turn.NEW,
+    Turn.CHANGED,
+    Turn.FLAPPING,
+    Turn.UNMEASURED,
+    Turn.FIXED,
+    Turn.MEASURED,
+    Turn.GONE,
+    Turn.STILL,
+)
 _WORDS = {
     Turn.NEW: "new",
     Turn.CHANGED: "failing otherwise",
@@ -95,14 +97,14 @@ def _word(turn: Turn, number: int, counting: bool) -> str:
 def tone(changes: Changes) -> str:
     """The colour of the answer: the worst thing that counts."""
     turns = {change.turn for change in changes.changes if change.counts}
-    worst = next((turn for turn in HEADINGS if turn in turns and turn in _TONES), None)
+    worst = next((turn for turn in _ORDER if turn in turns and turn in _TONES), None)
     return _TONES[worst] if worst else ""
 
 
 def turned(changes: Changes, title: Callable[[CheckResult], tuple[str, str]]) -> tuple[Turned, ...]:
     """Each turn that was taken. `title` gives the finding that a row is in, and its anchor; both empty for none."""
     return tuple(
-        _turned(turn, changes.of(turn), title) for turn in HEADINGS if any(one.turn is turn for one in changes.changes)
+        _turned(turn, changes.of(turn), title) for turn in _ORDER if any(one.turn is turn for one in changes.changes)
     )
 
 
@@ -122,7 +124,7 @@ def _turned(turn: Turn, changes: tuple[Change, ...], title: Callable[[CheckResul
     made.sort(key=lambda group: -group.number)
     shown = tuple(made[:MOST_GROUPS])
     left_out = sum(group.number for group in made[MOST_GROUPS:])
-    return Turned(turn, HEADINGS[turn], _TONES.get(turn, "advice"), len(changes), shown, left_out)
+    return Turned(turn, TITLES[turn], _TONES.get(turn, "advice"), len(changes), shown, left_out)
 
 
 def _group(title: str, anchor: str, changes: list[Change]) -> Group:
