@@ -1,4 +1,4 @@
-"""The HTML report in a browser: 100,000 checks between 100 hosts, of which none, 1 % or 30 % fail in up to 600 findings.
+"""The HTML report in a browser: 100,000 checks between 100 hosts; none, 1 % or 30 % fail, in up to 600 findings.
 
     python benchmarks/page.py [--checks 100000] [--runs 3]      needs Debian's chromium, and playwright
 
