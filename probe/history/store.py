@@ -132,6 +132,15 @@ class History:
 
         return self._database.read(work)
 
+    def told(self, audit: str, number: int) -> tuple[Report, Changes]:
+        """A run's report and what it changed, read at once. Raises NotKept."""
+
+        def work(session: Session) -> tuple[Report, Changes]:
+            report = self._report(session, audit, number)
+            return report, self._changes(session, audit, None, report, number)
+
+        return self._database.read(work)
+
     def intervals(self, audit: str, check_id: str, *, limit: int = 500) -> tuple[Interval, ...]:
         """The life of one check, the newest first."""
 

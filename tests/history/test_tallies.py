@@ -29,5 +29,6 @@ def test_each_finished_run_has_its_own(history: History) -> None:
     assert found[4] == Tally.of(changes)
     assert found[4].turns[Turn.GONE] == sum(row.deviates for row in rows)
     assert list(history.tallies("x", 2, 3)) == [2]
+    assert history.told("x", 4) == (history.report("x", 4), history.changes("x", None, 4))
     assert history.tallies("elsewhere", 1, 9) == {}
     assert history.record("x", report(some, 4))[0].number == 4, "a second time it does nothing"
