@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import re
 import zlib
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from probe.model.words import Verdict
 from probe.report import wording
-from probe.report.findings import weight
+from probe.report.findings import Weight, weight
 from probe.report.text import shorten
 from probe.text import printable
 
@@ -32,10 +33,10 @@ _MOST_TOLD = 3_200_000  # characters of details and evidence
 _PLAIN = 200_000  # bytes that are not worth packing, and good to read in the file
 _ID = re.compile(r"[0-9a-f]{16}\Z")
 
-KIND = (
-    "weight", "verdict", "cause", "source_role", "target_role", "service", "transport", "ports", "protocol",
-    "application", "matrix", "rule", "also", "cite", "expect", "policy", "need", "state", "severity",
-)  # fmt: skip
+_WORDS = ("verdict", "cause", "transport", "protocol", "expect", "policy", "need", "state", "severity")
+_NAMES = ("source_role", "target_role", "service", "ports", "application", "matrix", "rule", "cite")
+KIND = ("weight", "also", *_WORDS, *_NAMES)
+_words_of, _names_of = attrgetter(*_WORDS), attrgetter(*_NAMES)
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -83,16 +84,42 @@ class _Texts(_Table):
         return found
 
 
+class _Kinds(_Table):
+    """What rows have in common, by the places of their texts."""
+
+    def __init__(self, texts: _Texts) -> None:
+        super().__init__()
+        self._texts = texts
+        # A word's own hash takes longer than all the rest; there is one of each.
+        self._known: dict[int, int] = {}
+
+    def of(self, row: CheckResult, worth: Weight) -> int:
+        text = self._texts.place
+        words = [self._word(word) for word in (worth, *_words_of(row))]
+        also = text(", ".join(row.also)) if row.also else text("")
+        return self.place((words[0], also, *words[1:], *map(text, _names_of(row))))
+
+    def _word(self, word: Any) -> int:
+        found = self._known.get(id(word))
+        if found is None:
+            shown = word.name.lower() if isinstance(word, Weight) else word or ""
+            found = self._known[id(word)] = self._texts.place(str(shown))
+        return found
+
+
 def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
     """`findings` have their anchors, by which they are found in the page. The worst rows come first."""
     found = {id(row): place for place, (_, finding) in enumerate(findings) for row in finding.members}
-    texts, kinds, stories = _Texts(), _Table(), _Table()
+    texts, stories = _Texts(), _Table()
+    kinds = _Kinds(texts)
     texts.place("")
-    rows = sorted(report.checks, key=lambda row: (-weight(row), row.source, row.target, row.service, row.ports))
+    weighed = [(weight(row), row) for row in report.checks]
+    weighed.sort(key=lambda one: (-one[0], one[1].source, one[1].target, one[1].service, one[1].ports))
+    rows = weighed[:MOST_ROWS]
     columns: dict[str, list[Any]] = {name: [] for name in ("kind", "source", "target", "address", "finding", "told")}
     failing = explained = 0
-    for row in rows[:MOST_ROWS]:
-        columns["kind"].append(kinds.place(_kind(row, texts)))
+    for worth, row in rows:
+        columns["kind"].append(kinds.of(row, worth))
         columns["source"].append(texts.place(row.source))
         columns["target"].append(texts.place(row.target))
         columns["address"].append(texts.place(row.address))
@@ -110,18 +137,13 @@ def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
         "texts": texts.values,
         "kinds": kinds.values,
         "stories": stories.values,
-        "ids": [row.id if _ID.match(row.id) else "" for row in rows[:MOST_ROWS]],
+        "ids": [row.id if _ID.match(row.id) else "" for _, row in rows],
         **columns,
     }
     plain = msgspec.json.encode(value)
     deflated = len(plain) > _PLAIN
     packed = base64.b64encode(zlib.compress(plain, 9)) if deflated else plain.replace(b"<", b"\\u003c")
     return Packed(packed.decode(), deflated, len(findings), len(value["ids"]), failing, explained)
-
-
-def _kind(row: CheckResult, texts: _Texts) -> tuple[int, ...]:
-    made = {"weight": weight(row).name.lower(), "also": ", ".join(row.also)}
-    return tuple(texts.place(made[field] if field in made else getattr(row, field) or "") for field in KIND)
 
 
 def _told(row: CheckResult, texts: _Texts) -> tuple[Any, ...]:

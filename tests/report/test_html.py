@@ -120,10 +120,10 @@ def test_a_finding_is_told_with_evidence_from_both_ends(rich: Report) -> None:
 
 def test_every_check_is_in_the_page(rich: Report) -> None:
     data = json.loads(page(rich).inline["data"])
-    texts, ids = data["texts"], [check.id for check in rich.checks]
+    texts, ids, ports = data["texts"], [check.id for check in rich.checks], data["fields"].index("ports")
     assert sorted(data["ids"]) == sorted(ids)
     told = {
-        (one, texts[source], texts[target], texts[data["kinds"][kind][7]])
+        (one, texts[source], texts[target], texts[data["kinds"][kind][ports]])
         for one, source, target, kind in zip(data["ids"], data["source"], data["target"], data["kind"], strict=True)
     }
     assert told == {(check.id, check.source, check.target, check.ports) for check in rich.checks}

@@ -10,6 +10,7 @@ from probe.audit.web import told
 from probe.model.change import Change, Changes, Turn
 from probe.model.result import Report, Summary
 from probe.report import turns
+from probe.report.changes import TITLES
 from probe.report.findings import findings
 from probe.report.titles import title
 
@@ -60,7 +61,7 @@ class Section(msgspec.Struct, frozen=True):
 
 def sections(changes: Changes) -> tuple[Section, ...]:
     made = []
-    for turn, heading in turns.HEADINGS.items():
+    for turn, heading in TITLES.items():
         if found := changes.of(turn):
             groups = _groups(changes, turn, found)
             made.append(
