@@ -31,10 +31,11 @@ COMMANDS = {
     "protocols": "what the services of a matrix can be asked in, and how",
     "inventory": "show and lint an inventory as portcheck reads it",
     "agent": "carry out checks on this host, for a coordinator",
+    "audit": "run now and on a schedule, keep history, tell what changed; dashboard and metrics",
     "pki": "make the certificates that agents and coordinator know each other by",
 }
 # What the extra `coordinator` brings; a node has none of it.
-_COORDINATORS = frozenset({"cryptography", "jinja2", "ruamel", "scapy", "tabulate"})
+_COORDINATORS = frozenset({"cronsim", "cryptography", "jinja2", "ruamel", "scapy", "tabulate"})
 
 
 def parser_for(command: str | None) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:

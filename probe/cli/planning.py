@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -121,7 +120,7 @@ def wishes(arguments: argparse.Namespace) -> Wishes:
     from probe.plan import Wishes
 
     return Wishes(
-        values=_assignments(arguments.set or []),
+        values=assignments(arguments.set or []),
         profile=arguments.profile or "",
         strict=arguments.strict,
         phase=Phase(arguments.phase),
@@ -132,6 +131,7 @@ def read(arguments: argparse.Namespace) -> tuple[Matrix, Inventory]:
     """Warnings about the inventory go to stderr; raises UserError with all that is wrong."""
     from probe.spec import inventory as inventories
     from probe.spec import matrix as matrices
+    from probe.spec.choosing import matrices_of
 
     if not arguments.inventory:
         raise UserError(
@@ -141,11 +141,11 @@ def read(arguments: argparse.Namespace) -> tuple[Matrix, Inventory]:
     inventory, warnings = inventories.examine(arguments.inventory)
     for warning in warnings:
         print(warning.render(), file=sys.stderr)
-    names = [name for name in arguments.matrix or [] if name] or _matrices_of(inventory, arguments.inventory)
+    names = [name for name in arguments.matrix or [] if name] or matrices_of(inventory, arguments.inventory)
     return matrices.load(names), inventory
 
 
-def _assignments(texts: list[str]) -> dict[str, str]:
+def assignments(texts: list[str]) -> dict[str, str]:
     values = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -153,44 +153,3 @@ def _assignments(texts: list[str]) -> dict[str, str]:
             raise UserError(f"--set {text}: the form is VAR=VALUE")
         values[name.strip()] = value
     return values
-
-
-def _matrices_of(inventory: Inventory, file: str) -> list[str]:
-    """What the inventory names, else the one built-in that knows all its roles."""
-    # `ansible-inventory --list` hands the variables of `all` down to the hosts.
-    everywhere = [inventory.vars, *(host.vars for host in inventory.hosts.values())]
-    named = next((values["portcheck_matrix"] for values in everywhere if values.get("portcheck_matrix")), None)
-    if named:
-        words = named if isinstance(named, list) else str(named).split(",")
-        folder = Path(file).parent
-        return [_beside(folder, str(word).strip()) for word in words if str(word).strip()]
-    from probe.spec import matrix as matrices
-
-    groups = {role for host in inventory.hosts.values() for role in host.roles}
-    fits: dict[str, set[str]] = {}
-    for name in matrices.builtin():
-        matrix = matrices.load([name])
-        fits[name] = {group for group in groups if matrix.role_named(group) is not None}
-    whole = [name for name, known in fits.items() if groups and known == groups]
-    if len(whole) == 1:
-        return whole
-    close = sorted((name for name in fits if fits[name]), key=lambda name: -len(fits[name]))
-    reason = "several built-in matrices know all of its roles" if whole else "no built-in matrix knows all of its roles"
-    lines = [f"{file}: which matrix? {reason}"]
-    for name in whole or close[:3]:
-        missing = sorted(groups - fits[name])
-        lines.append(
-            f"  {name} knows {len(fits[name])} of {len(groups)}"
-            + (f"; not {', '.join(missing[:8])}" if missing else "")
-        )
-    lines.append(
-        "  hint: give --matrix NAME|FILE, or portcheck_matrix=NAME in [all:vars]; "
-        "portcheck matrix list shows what is built in"
-    )
-    raise UserError("\n".join(lines))
-
-
-def _beside(folder: Path, name: str) -> str:
-    """A file that an inventory names is looked for beside the inventory first."""
-    beside = folder / name
-    return str(beside) if Path(name).suffix in {".yaml", ".yml"} and beside.is_file() else name

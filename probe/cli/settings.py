@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from probe.errors import UserError
+from probe.spec.diagnostics import nearest
+from probe.text import printable
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 _LARGEST = 1024 * 1024
@@ -30,25 +32,25 @@ class Repeated(argparse.Action):
         setattr(namespace, self.dest, [values] if given is self.default or given is None else [*given, values])
 
 
-def apply(parser: argparse.ArgumentParser) -> None:
-    """Make what variables and files say the defaults of this parser's options; raises UserError for a value that does
-    not fit or a key that no option has.
+def apply(parser: argparse.ArgumentParser, table: str = "") -> None:
+    """Make what variables and files say the defaults of this parser's options: the keys at the top of a file, and those
+    of `table`. Raises UserError for a value that does not fit or a key that no option has.
     """
-    options = {
-        action.dest: action
-        for action in parser._actions  # noqa: SLF001  (argparse has no public list of its options)
-        if action.option_strings and action.dest != "help"
-    }
+    options = _options(parser)
     defaults: dict[str, Any] = {}
-    for file in (_user_file(), Path("portcheck.toml")):
-        for key, value in _read(file).items():
+    for file in _files():
+        content = _read(file)
+        for key, value in content.items():
             name = key.replace("-", "_")
-            if name not in options:
-                if name not in _KNOWN:
-                    known = ", ".join(sorted(options))
-                    raise UserError(f"{file}: unknown key {key!r}\n  hint: there is: {known}")
-                continue
-            defaults[name] = _fit(options[name], value, f"{file}: {key}")
+            if name in TABLES:
+                if not isinstance(value, dict):
+                    raise UserError(f"{file}: {key}: a table is wanted: [{key}]")
+            elif name in options:
+                defaults[name] = _fit(options[name], value, f"{file}: {key}")
+            elif name not in _KNOWN:
+                raise UserError(f"{file}: unknown key {key!r}\n  hint: {nearest(key, _spelt(options) | TABLES)}")
+        if table:
+            defaults |= fitted(parser, content.get(table, {}), f"{file}: [{table}]")
     for name, action in options.items():
         variable = f"PORTCHECK_{name.upper()}"
         if variable in os.environ:
@@ -56,6 +58,54 @@ def apply(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(**defaults)
 
 
+def tables(name: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The tables `[NAME.…]` of all files, each with the place where it stands. Raises UserError."""
+    found = {}
+    for file in _files():
+        for key, value in _read(file).get(name, {}).items():
+            place = f"{file}: [{name}.{printable(key)}]"
+            if not isinstance(value, dict):
+                raise UserError(f"{place}: a table is wanted\n  hint: write {printable(key)} under [{name}.SOMETHING]")
+            found[key] = (place, value)
+    return found
+
+
+def fitted(parser: argparse.ArgumentParser, table: dict[str, Any], place: str) -> dict[str, Any]:
+    """A table as options of this parser. Raises UserError with everything that is wrong in it."""
+    options = _options(parser)
+    found, problems = {}, []
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in options:
+            problems.append(f"{place}: unknown key {printable(key)!r}\n  hint: {nearest(key, _spelt(options))}")
+            continue
+        try:
+            found[name] = _fit(options[name], value, f"{place}: {key}")
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+    return found
+
+
+def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    return {
+        action.dest: action
+        for action in parser._actions  # noqa: SLF001  (argparse has no public list of its options)
+        if action.option_strings and action.dest != "help"
+    }
+
+
+def _spelt(options: dict[str, argparse.Action]) -> frozenset[str]:
+    return frozenset(name.replace("_", "-") for name in options)
+
+
+def _files() -> tuple[Path, ...]:
+    return _user_file(), Path("portcheck.toml")
+
+
+TABLES = frozenset({"audit", "audits", "alerts"})
+"""Tables that are one command's own."""
 # Options of other commands may stand in the same file.
 _KNOWN = frozenset(
     {

@@ -98,6 +98,15 @@ class Run:
         self.interrupted = False
 
     @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def started(self) -> str:
+        """RFC 3339."""
+        return self._started.isoformat(timespec="milliseconds")
+
+    @property
     def accounts(self) -> tuple[Account, ...]:
         """What was seen of each way that was tried; none unless the run looks closely."""
         return tuple(self._diagnosis.accounts)
@@ -369,7 +378,7 @@ class Run:
             exposure = told.exposed(checks)
         run = RunInfo(
             id=self._id,
-            started=self._started.isoformat(timespec="milliseconds"),
+            started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             phase=self._terms.phase,
             matrix=self._plan.matrix.names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -103,7 +104,7 @@ class TestCron:
         start, end = (datetime(*day, tzinfo=zone) + days * DAY for days in (0, 1))
         runs = live(cron("0 * * * *", "Europe/Berlin"), start.astimezone(UTC), end.astimezone(UTC))
         assert len(runs) == hours
-        assert {later - former for former, later in zip(runs, runs[1:], strict=False)} == {HOUR}
+        assert {later - former for former, later in pairwise(runs)} == {HOUR}
 
     def test_a_stop_within_the_hour_that_comes_twice(self) -> None:
         """The service looks again in the second of the two hours: the run of the first is not made anew."""

@@ -1,0 +1,313 @@
+"""The service: makes each run when it is due, keeps what was found, tells who is to be told, and answers the pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import signal
+import time
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from probe.audit import log, systemd
+from probe.audit.archive import Archive
+from probe.audit.making import Making
+from probe.audit.wiring import Wiring
+from probe.errors import UserError
+from probe.history.values import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from probe.audit.config import Audit, Config
+    from probe.audit.values import AuditState, Ended, Listener
+    from probe.history.store import History
+
+T = TypeVar("T")
+
+_LOOKING = 15.0  # seconds after which the clock is looked at, whatever it said before: it may have been set
+_CATCHING_UP = 60.0
+_PRUNING = 24 * 3600.0
+_TELLING = 60.0  # seconds that one listener may take to note what it was told
+_ENDING = 60.0  # seconds for runs under way to end in order
+
+
+class Made(NamedTuple):
+    """A run that was made at once. `answer` is how it ended, in the word that its exit code is called; empty where
+    there is no report. `ended` is what was told of it, None where no history could take it.
+    """
+
+    audit: str
+    answer: str
+    ended: Ended | None
+    problem: str
+
+
+class _Ear:
+    """A Listener for one who waits for a run."""
+
+    def __init__(self) -> None:
+        self.last: Ended | None = None
+
+    async def ended(self, ended: Ended) -> None:
+        if ended.run.state is not RunState.RUNNING:
+            self.last = ended
+
+
+class Service:
+    """`run` once, or `once`. It is the Desk of the pages."""
+
+    def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
+        """`read` reads the settings anew; raises UserError."""
+        self._config = config
+        self._read = read
+        self._archive = Archive(config.history)
+        self._makings: dict[str, Making] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._runs: set[asyncio.Task[None]] = set()
+        self._listeners: list[Listener] = []
+
+    # --- the desk -----------------------------------------------------------------------------------------------------
+
+    def states(self) -> tuple[AuditState, ...]:
+        return tuple(making.state for making in self._makings.values())
+
+    def state(self, audit: str) -> AuditState | None:
+        making = self._makings.get(audit)
+        return making.state if making is not None else None
+
+    def start(self, audit: str) -> bool:
+        making = self._makings.get(audit)
+        if making is None or making.asked or making.running or self._stop.is_set():
+            return False
+        making.asked = True
+        log.event("asked", audit)
+        self._wake.set()
+        return True
+
+    async def watch(self, audit: str) -> AsyncIterator[AuditState]:
+        event = asyncio.Event()
+        self._watchers.setdefault(audit, set()).add(event)
+        try:
+            while (state := self.state(audit)) is not None and not self._stop.is_set():
+                event.clear()
+                yield state
+                await event.wait()
+        finally:
+            self._watchers[audit].discard(event)
+
+    async def ask(self, question: Callable[[History], T]) -> T:
+        return await self._archive.ask(question)
+
+    def _changed(self, audit: str) -> None:
+        for event in self._watchers.get(audit, ()):
+            event.set()
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def once(self) -> tuple[Made, ...]:
+        """A run of each audit now, one after another. Raises UserError where another process makes a run of it."""
+        self._lay_out(self._config)
+        made = []
+        async with Wiring(self._config, self) as wiring:
+            with self._signals(self._end):
+                for making in self._makings.values():
+                    ear = _Ear()
+                    self._listeners = [*wiring.listeners, ear]
+                    made.append(await self._make_now(making, ear))
+                    if self._stop.is_set():
+                        break
+        await self._archive.close()
+        return tuple(made)
+
+    async def _make_now(self, making: Making, ear: _Ear) -> Made:
+        await making.recover()
+        run = asyncio.create_task(making.make())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((run, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not run.done():
+            making.stop("somebody asked it to end")
+        if not await run:
+            raise UserError(
+                f"audit {making.name}: a run of it is under way\n"
+                "  hint: wait for it to end; a service that makes runs needs no --once beside it"
+            )
+        return Made(making.name, making.answer, ear.last, making.state.problem)
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises UserError for what keeps it from starting."""
+        self._lay_out(self._config)
+        with self._signals(self._end):
+            async with Wiring(self._config, self) as wiring:
+                self._listeners = wiring.listeners
+                for making in self._makings.values():
+                    await making.recover()
+                await wiring.fill()
+                async with wiring.pages() as place:
+                    log.event("started", audits=len(self._makings), dashboard=place)
+                    systemd.notify(READY=1, STATUS=self._status())
+                    loop = asyncio.get_running_loop()
+                    loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(wiring))
+                    try:
+                        await self._work()
+                    finally:
+                        loop.remove_signal_handler(signal.SIGHUP)
+                        systemd.notify(STOPPING=1, STATUS="ending")
+                        await self._end_runs()
+                        for audit in list(self._watchers):
+                            self._changed(audit)
+        await self._archive.close()
+        log.event("stopped")
+
+    def _lay_out(self, config: Config) -> None:
+        """Raises UserError where the state of an audit cannot be kept."""
+        for audit in config.audits:
+            if (known := self._makings.get(audit.name)) is not None:
+                known.plan(audit)
+            else:
+                self._makings[audit.name] = self._new(audit, config)
+        for name in set(self._makings) - {audit.name for audit in config.audits}:
+            if not self._makings[name].running:
+                del self._makings[name]
+                self._changed(name)
+
+    def _new(self, audit: Audit, config: Config) -> Making:
+        making = Making(audit, config.state, self._archive, self._tell, self._changed)
+        making.open()
+        return making
+
+    @contextlib.contextmanager
+    def _signals(self, end: Callable[[], None]) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def _reload(self, wiring: Wiring) -> None:
+        """A broken file changes nothing."""
+        if self._read is None:
+            return
+        try:
+            config = self._read()
+            self._lay_out(config)
+            wiring.reload(config)
+        except UserError as error:
+            log.warning("settings-broken", said=str(error), instead="those before")
+            return
+        self._config = config
+        log.event("settings-read", audits=len(config.audits))
+        self._wake.set()
+
+    async def _work(self) -> None:
+        period = systemd.watchdog()
+        looking = min(_LOOKING, period / 3) if period else _LOOKING
+        caught_up = pruned = time.monotonic()
+        while not self._stop.is_set():
+            self._wake.clear()
+            systemd.notify(WATCHDOG=1, STATUS=self._status())
+            self._start_runs()
+            now = time.monotonic()
+            if now - caught_up >= _CATCHING_UP:
+                caught_up = now
+                self._spawn(self._catch_up())
+            if now - pruned >= _PRUNING:
+                pruned = now
+                self._spawn(self._prune())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(looking, self._wait())):
+                    await self._wake.wait()
+
+    def _wait(self) -> float:
+        """Seconds until the next run is due, at most so long as the clock is trusted."""
+        found = [making.wait() for making in self._makings.values() if not making.busy]
+        return min((seconds for seconds in found if seconds is not None), default=_LOOKING)
+
+    def _start_runs(self) -> None:
+        """Those that were asked for first, then those that have waited longest."""
+        wanting = [making for making in self._makings.values() if making.wants()]
+        wanting.sort(key=lambda making: (not making.asked, making.wait() or 0.0))
+        free = self._config.together - sum(making.running for making in self._makings.values())
+        for making in wanting[: max(free, 0)]:
+            making.running = True
+            self._spawn(self._make(making))
+
+    async def _make(self, making: Making) -> None:
+        try:
+            await making.make()
+        finally:
+            making.running = False
+            self._lay_out(self._config)
+            self._changed(making.name)
+            _give_back()
+            self._wake.set()
+
+    async def _catch_up(self) -> None:
+        for making in list(self._makings.values()):
+            if not making.busy:
+                await making.catch_up()
+
+    async def _prune(self) -> None:
+        from probe.history.retention import Retention  # noqa: PLC0415
+
+        keep = Retention(**self._config.retention)
+        try:
+            pruned = await self._archive.ask(lambda history: history.prune(keep))
+        except UserError as error:
+            log.warning("history", why=str(error).partition("\n")[0])
+        else:
+            log.event("pruned", what=str(pruned))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._logged(work))
+        self._runs.add(task)
+        task.add_done_callback(self._runs.discard)
+
+    async def _logged(self, work: Coroutine[None, None, None]) -> None:
+        """A defect in one run must not end the others."""
+        try:
+            await work
+        except UserError as error:
+            log.warning("failed", why=str(error))
+        except Exception as error:  # noqa: BLE001
+            log.warning("defect", why=f"{type(error).__name__}: {error}")
+
+    async def _end_runs(self) -> None:
+        for making in self._makings.values():
+            making.stop("the service was asked to end")
+        if self._runs:
+            _, late = await asyncio.wait(set(self._runs), timeout=_ENDING)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=5)
+
+    async def _tell(self, ended: Ended) -> None:
+        for listener in self._listeners:
+            try:
+                async with asyncio.timeout(_TELLING):
+                    await listener.ended(ended)
+            except Exception as error:  # noqa: BLE001  (what it raises costs nobody else)
+                log.warning("not-told", ended.audit, run=ended.run.number, why=f"{type(error).__name__}: {error}")
+
+    def _status(self) -> str:
+        going = [making.name for making in self._makings.values() if making.running]
+        return f"{len(self._makings)} audits" + (f", running {', '.join(going)}" if going else "")
+
+
+def _give_back() -> None:
+    """What a report took goes back to the system: the service waits for hours with it otherwise."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
