@@ -198,9 +198,8 @@ class Making:
         return ""
 
     async def _run(self, found: datetime | None, *, kept: bool) -> None:
-        if found is not None and self._marks is not None:
-            self._marks = schedule.attempt(self._marks, found)
-            self._save()
+        if found is not None:
+            self._attempt(found)
         order = msgspec.structs.replace(self.audit.order, kept=self._folder.inputs)
         self._runner = Runner(order, self.audit.deadline, lambda word: self._hear(word, kept=kept))
         if self._stopping:
@@ -217,6 +216,11 @@ class Making:
         finally:
             if self._beginning is not None:
                 await self._beginning
+
+    def _attempt(self, found: datetime) -> None:
+        if self._marks is not None:
+            self._marks = schedule.attempt(self._marks, found)
+            self._save()
 
     def stop(self, why: str) -> None:
         """End what is under way in order, with what is known by then."""
@@ -264,11 +268,11 @@ class Making:
 
     async def _made(self, outcome: Outcome) -> None:
         assert self._progress is not None  # noqa: S101  (a run that has a report has begun)
-        run, started = self._progress.run, self._progress.started
+        run = self._progress.run
         self._problems.note(FILES, outcome.broken and f"{outcome.broken}\nthe files of the last run were used instead")
         self._problems.note(RUN, "")
         trouble = await asyncio.to_thread(
-            self._folder.spool.put, run, started, outcome.data, well=outcome.answer == "conforms"
+            self._folder.spool.put, run, outcome.data, well=outcome.answer == "conforms"
         )
         self._problems.note(DISK, trouble and f"reports wait in memory only: {trouble}")
         log.event("finished", self.name, id=run, bytes=len(outcome.data))

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 MOST, MOST_BYTES = 500, 256 * 1024 * 1024
 """Reports of one audit that wait, and their bytes."""
 _HELD, _HELD_BYTES = 20, 32 * 1024 * 1024  # of those that no disk takes
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{1,32}\.(?:well|ill)\.z")
+_NAME = re.compile(r"[0-9]{8}-[0-9a-f]{1,32}\.(?:well|ill)\.z")
 
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True):
-    """A report that waits. `name` sorts by the time of its run; `well`: it conforms."""
+    """A report that waits. `name` sorts by the order in which they came, whatever the clock said; `well`: it conforms."""
 
     name: str
     size: int
@@ -47,12 +47,10 @@ class Spool:
         self._dropped = dropped
         self._held: dict[str, bytes] = {}
 
-    def put(self, run: str, started: str, data: bytes, *, well: bool) -> str:
-        """Keep the deflated report of a run (`started` in RFC 3339, UTC). Returns why it is in memory only, or
-        nothing.
-        """
-        moment = re.sub(r"[^0-9T]", "", started[:19])
-        name = f"{moment}-{run}.{'well' if well else 'ill'}.z"
+    def put(self, run: str, data: bytes, *, well: bool) -> str:
+        """Keep the deflated report of the run of this id. Returns why it is in memory only, or nothing."""
+        number = max((int(one.name[:8]) for one in self.waiting()), default=0) + 1
+        name = f"{number:08}-{run}.{'well' if well else 'ill'}.z"
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r}: no name for a report")
         trouble = self._write(name, data)

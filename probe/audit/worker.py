@@ -103,8 +103,8 @@ def _make(order: Order, mouth: _Mouth) -> Report:
     async def execute() -> Report:
         terms = Terms(phase=Phase(order.phase), seed=order.seed, rate=order.rate, tls=tls)
         run = Run(made, terms, mouth.going)
-        mouth.say(Began(run.id, run.started))
         await _until_told(run)
+        mouth.say(Began(run.id, run.started))
         return await run.execute()
 
     return asyncio.run(execute())

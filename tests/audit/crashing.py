@@ -1,0 +1,73 @@
+"""`portcheck audit`, killed by itself at a moment that the first word names, its worker a fake where there is a second.
+
+Started as a file: `crashing.py MOMENT [fake] audit …`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from probe.audit import making, runner, service, spool
+from probe.audit.order import Began, Going
+from probe.cli.main import main
+from probe.history import store
+
+
+def die(*_: object, **__: object) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(owner: Any, name: str) -> None:
+    real = getattr(owner, name)
+
+    def then_die(*words: object, **more: object) -> None:
+        real(*words, **more)
+        die()
+
+    setattr(owner, name, then_die)
+
+
+def on(kind: type, words: str = "") -> None:
+    real = making.Making._hear
+
+    def hear(self: Any, word: Any, **more: Any) -> None:
+        real(self, word, **more)
+        if isinstance(word, kind) and words in getattr(word, "words", ""):
+            die()
+
+    making.Making._hear = hear  # type: ignore[method-assign]
+
+
+def prepare(moment: str) -> None:
+    match moment:
+        case "ordered":
+            runner.Runner.make = die  # type: ignore[method-assign]
+        case "begun":
+            on(Began)
+        case "reaching":
+            on(Going, "reaching agents")
+        case "spooled":
+            after(spool.Spool, "put")
+        case "recording":  # in the midst of the transaction
+            after(store, "write_rows")
+        case "recorded":
+            service.Service._tell = die  # type: ignore[method-assign]
+        case "told":
+            spool.Spool.remove = die  # type: ignore[method-assign]
+        case "never":
+            pass
+    service._CATCHING_UP = 0.2
+    service._LOOKING = 0.2
+
+
+if __name__ == "__main__":
+    prepare(sys.argv[1])
+    words = sys.argv[2:]
+    if words[0] == "fake":
+        runner.COMMAND = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
+        words = words[1:]
+    sys.exit(main(words))

@@ -1,0 +1,112 @@
+"""In place of the process of a run: takes the order and does at once what $FAKE says.
+
+Started as a file, with tests/ not on the path.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import zlib
+from datetime import UTC, datetime
+
+import msgspec
+
+from probe.audit.order import Began, Broken, Failed, Going, Made, Order, Word, encoder
+from probe.model.result import CheckResult, Report, RunInfo, summarise
+from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict
+
+
+def report(run: str, verdict: Verdict, *, started: datetime | None = None, interrupted: bool = False) -> Report:
+    now = (started or datetime.now(UTC)).isoformat(timespec="milliseconds")
+    failing = verdict is not Verdict.PASS
+    row = CheckResult(
+        id="c0ffee",
+        source="w1",
+        target="d1",
+        source_role="web",
+        target_role="db",
+        address="127.84.0.2",
+        transport=Transport.TCP,
+        ports="5432",
+        protocol=Protocol.TCP,
+        service="sql",
+        matrix="shop",
+        rule="flows[0]",
+        also=(),
+        cite="",
+        expect=Expect.REACH,
+        policy=Policy.ENFORCE,
+        need=Need.REQUIRED,
+        state=State.FILTERED if failing else State.OPEN,
+        verdict=verdict,
+        cause=Cause.NETWORK if failing else None,
+    )
+    info = RunInfo(
+        id=run,
+        started=now,
+        finished=now,
+        phase=Phase.LIVE,
+        matrix=("shop",),
+        inventory="hosts.txt",
+        seed=1,
+        version="0",
+        interrupted=interrupted,
+    )
+    return Report(run=info, summary=summarise((row,)), checks=(row,))
+
+
+def deflated(found: Report) -> bytes:
+    return zlib.compress(msgspec.json.encode(found))
+
+
+def say(word: Word, behind: bytes = b"") -> None:
+    sys.stdout.buffer.write(encoder.encode(word) + b"\n" + behind)
+    sys.stdout.buffer.flush()
+
+
+def send(found: Report, answer: str) -> None:
+    data = deflated(found)
+    say(Made(len(data), answer), data)
+
+
+def main() -> None:
+    msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    mode, run = os.environ.get("FAKE", "well"), os.urandom(8).hex()
+    if mode == "fail":
+        say(Failed("hosts.txt:1:1: no hosts"))
+        sys.exit(1)
+    ended = threading.Event()
+    if mode == "hang":
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    if mode == "kept":
+        say(Broken("hosts.txt:1:1: no hosts"))
+    say(Began(run, datetime.now(UTC).isoformat(timespec="milliseconds")))
+    say(Going(0, 1, 0, "checking"))
+    match mode:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "nonsense":
+            sys.stdout.buffer.write(b"nonsense\n")
+            return
+        case "endless":
+            sys.stdout.buffer.write(b"x" * 1_000_000)
+            return
+        case "hang":
+            while not ended.is_set():
+                time.sleep(0.01)
+            send(report(run, Verdict.PASS, interrupted=True), "interrupted")
+        case "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
+        case "ill":
+            send(report(run, Verdict.BLOCKED), "deviations")
+        case _:
+            send(report(run, Verdict.PASS), "conforms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The service killed at each moment of a run: nothing that was finished is lost, and the next start goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probe.history.store import open_history
+from probe.history.values import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from probe.history.values import RunRecord
+
+    from .conftest import Process
+
+CRASHING = Path(__file__).with_name("crashing.py")
+AUDIT = ["audit", "--inventory", "hosts.txt", "--name", "shop", "--every", "6h", "--phase", "live"]
+FINISHED, LOST = RunState.FINISHED, RunState.LOST
+
+
+def command(moment: str, *words: str) -> list[str]:
+    return [sys.executable, str(CRASHING), moment, *words, *AUDIT]
+
+
+def runs(shop: Path) -> list[RunRecord]:
+    history = open_history(str(shop / "state/portcheck/history.db"))
+    try:
+        return list(reversed(history.runs("shop")))
+    finally:
+        history.close()
+
+
+def spooled(shop: Path) -> list[str]:
+    return [file.name for file in (shop / "state/portcheck/audits/shop/spool").iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("moment", "states", "made"),
+    [
+        ("ordered", [FINISHED], "second"),
+        ("begun", [LOST, FINISHED], "second"),
+        ("spooled", [FINISHED], "first"),
+        ("recording", [FINISHED], "first"),
+        ("recorded", [FINISHED], "first"),
+        ("told", [FINISHED], "first"),
+    ],
+)
+def test_killed(start: Callable[..., Process], shop: Path, moment: str, states: list[RunState], made: str) -> None:
+    first = start(command(moment, "fake"))
+    assert first.wait() == -signal.SIGKILL, first.lines
+    second = start(command("never", "fake"))
+    # What the first one made is not made again; what it had not made, or not finished, is.
+    second.said("event=recorded")
+    second.said("event=started" if made == "first" else "event=finished")
+    if moment == "spooled":  # the one moment at which the due time is not dealt with yet
+        second.said("event=skipped")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.wait() == 0
+    assert [run.state for run in runs(shop)] in (states, states[-1:] if moment == "begun" else states)
+    assert spooled(shop) == []
+    assert any("event=finished" in line for line in second.lines) == (made == "second")
+
+
+def children(pid: int) -> set[int]:
+    """It and all that came of it."""
+    found = {pid}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+            if parent == pid:
+                found |= children(int(entry.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_killed_while_it_checks_the_run_and_its_agents_end_too(start: Callable[..., Process], shop: Path) -> None:
+    """With a real run: its agents would not answer for a long time."""
+    hosts = (shop / "hosts.txt").read_text()
+    (shop / "hosts.txt").write_text(f"{hosts}portcheck_exec=\"sh -c 'echo $$ >> pids; exec cat > /dev/null' --\"\n")
+    process = start(command("never"))
+    pids = shop / "pids"
+    end = time.monotonic() + 20
+    while not pids.exists() or len(pids.read_text().split()) < 2:
+        assert time.monotonic() < end, process.lines
+        time.sleep(0.02)
+    family = children(process.process.pid)
+    assert {int(pid) for pid in pids.read_text().split()} < family
+    process.process.kill()
+    end = time.monotonic() + 20
+    while any(map(alive, family - {process.process.pid})):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert [run.state for run in runs(shop)] == [RunState.RUNNING]
+    (shop / "hosts.txt").write_text(hosts)
+    second = start(command("never"))
+    assert "run=1" in second.said("event=lost")
+    second.said("event=recorded")
+    os.kill(second.process.pid, signal.SIGTERM)
+    assert second.wait() == 0
+    assert [run.state for run in runs(shop)] == [LOST, FINISHED]

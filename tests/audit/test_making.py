@@ -1,0 +1,263 @@
+"""The life of one audit's runs, its worker a fake and its clock the test's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probe.audit.keeping import Folder
+from probe.history.store import open_history
+from probe.history.values import RunState
+from probe.model.change import Turn
+
+if TYPE_CHECKING:
+    from .conftest import Scene
+
+FINISHED, FAILED, LOST, INTERRUPTED = RunState.FINISHED, RunState.FAILED, RunState.LOST, RunState.INTERRUPTED
+
+
+async def test_runs_are_kept_compared_and_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    making = await scene.start()
+    assert making.wants()
+    assert await making.make()
+    assert not making.wants()
+    scene.clock.pass_by(hours=6)
+    monkeypatch.setenv("FAKE", "ill")
+    assert making.wants()
+    await making.make()
+    first, second = scene.ended
+    assert [(run.number, run.state, run.outcome) for run in await scene.runs()] == [
+        (1, FINISHED, "conforms"),
+        (2, FINISHED, "deviations"),
+    ]
+    assert first.changes is not None
+    assert first.changes.changes == ()
+    assert second.changes is not None
+    assert [change.turn for change in second.changes.changes] == [Turn.NEW]
+    assert second.report is not None
+    assert scene.spooled == []
+    assert making.state.last == second.run
+    assert making.state.problem == ""
+
+
+async def test_a_restart_makes_no_run_by_itself_and_one_for_all_that_were_missed(scene: Scene) -> None:
+    await (await scene.start()).make()
+    making = await scene.start()
+    assert not making.wants()
+    scene.clock.pass_by(days=3)
+    making = await scene.start()
+    assert making.wants()
+    await making.make()
+    assert not making.wants()
+    assert len(await scene.runs()) == 2
+
+
+async def test_somebody_asks_for_a_run(scene: Scene) -> None:
+    making = await scene.start()
+    await making.make()
+    making.asked = True
+    assert making.wants()
+    await making.make()
+    assert len(await scene.runs()) == 2
+    assert not making.wants()
+
+
+class TestTwoOfThem:
+    async def test_another_process_of_this_machine(self, scene: Scene) -> None:
+        making = await scene.start()
+        with Folder(scene.folder / "state/audits", "shop").lock() as ours:
+            assert ours
+            assert await making.make() is False
+        assert await scene.runs() == []
+        assert not making.wants()
+
+    async def test_another_coordinator_with_the_same_history(self, scene: Scene) -> None:
+        making = await scene.start()
+        other = open_history(str(scene.history))
+        lock = other.lock("shop")
+        assert lock is not None
+        with lock:
+            assert await making.make() is False
+        other.close()
+        assert await scene.runs() == []
+
+    async def test_another_coordinator_has_just_made_the_run(self, scene: Scene) -> None:
+        making = await scene.start()
+        await making.make()
+        scene.clock.pass_by(hours=6)
+        other = open_history(str(scene.history))
+        other.fail("shop", "0123", scene.clock.now.isoformat(), FAILED, "no inventory")
+        other.close()
+        assert await making.make() is False
+        assert len(await scene.runs()) == 2
+        assert not making.wants()
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("fake", "said"),
+        [
+            ("fail", "no hosts"),
+            ("crash", "ended by signal 9"),
+            ("nonsense", "made no sense"),
+            ("endless", "made no sense"),
+        ],
+    )
+    async def test_a_run_that_fails_is_told_once(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch, fake: str, said: str
+    ) -> None:
+        monkeypatch.setenv("FAKE", fake)
+        making = await scene.start()
+        await making.make()
+        scene.clock.pass_by(hours=6)
+        making = await scene.start()  # a restart does not tell it again
+        assert said in making.state.problem
+        await making.make()
+        scene.clock.pass_by(hours=6)
+        monkeypatch.setenv("FAKE", "well")
+        await making.make()
+        scene.clock.pass_by(hours=6)
+        await making.make()
+        first, second, third, fourth = scene.ended
+        assert said in first.problem
+        assert (first.run.state, first.report, first.changes) == (FAILED, None, None)
+        assert [(ended.problem, ended.recovered) for ended in (second, third, fourth)] == [
+            ("", False),
+            ("", True),
+            ("", False),
+        ]
+        assert making.state.problem == ""
+        assert [run.state for run in await scene.runs()] == [FAILED, FAILED, FINISHED, FINISHED]
+
+    async def test_broken_files_are_told_once_beside_the_report(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        making = await scene.start()
+        for fake in ("kept", "kept", "well"):
+            monkeypatch.setenv("FAKE", fake)
+            await making.make()
+            scene.clock.pass_by(hours=6)
+        assert [bool(ended.problem) for ended in scene.ended] == [True, False, False]
+        assert [ended.recovered for ended in scene.ended] == [False, False, True]
+        assert all(ended.report is not None for ended in scene.ended)
+        assert "files of the last run" in scene.ended[0].problem
+
+    async def test_one_problem_comes_while_another_is_there(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        making = await scene.start()
+        for fake in ("kept", "crash", "kept", "well"):
+            monkeypatch.setenv("FAKE", fake)
+            await making.make()
+            scene.clock.pass_by(hours=6)
+        assert [bool(ended.problem) for ended in scene.ended] == [True, True, False, False]
+        assert [ended.recovered for ended in scene.ended] == [False, False, False, True]
+
+
+class TestTheHistoryIsGone:
+    async def test_runs_go_on_and_are_recorded_in_order_when_it_is_back(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.history.parent.rmdir()
+        scene.history.parent.write_text("a file where the folder was")
+        making = await scene.start()
+        for fake in ("well", "ill", "well"):
+            monkeypatch.setenv("FAKE", fake)
+            assert await making.make()
+            scene.clock.pass_by(hours=6)
+        assert len(scene.spooled) == 3
+        (news,) = scene.ended
+        assert "until the history can be written again" in news.problem
+        assert news.run.state is RunState.RUNNING  # of the audit, and not of a run
+        assert making.state.problem
+        scene.history.parent.unlink()
+        await making.catch_up()
+        assert [(run.number, run.outcome) for run in await scene.runs()] == [
+            (1, "conforms"),
+            (2, "deviations"),
+            (3, "conforms"),
+        ]
+        assert [ended.recovered for ended in scene.ended] == [False, True, False, False]
+        turns = [[change.turn for change in ended.changes.changes] for ended in scene.ended[1:] if ended.changes]
+        assert turns == [[], [Turn.NEW], [Turn.FIXED]]
+        assert scene.spooled == []
+        assert making.state.problem == ""
+
+    async def test_the_next_start_records_what_waits(self, scene: Scene) -> None:
+        scene.history.parent.rmdir()
+        scene.history.parent.write_text("a file where the folder was")
+        await (await scene.start()).make()
+        scene.history.parent.unlink()
+        await scene.start()
+        assert [run.state for run in await scene.runs()] == [FINISHED]
+        assert scene.ended[-1].recovered
+        assert scene.spooled == []
+
+    async def test_it_goes_away_in_the_midst_of_a_run(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The run has begun there, and is recorded under its number later."""
+        making = await scene.start()
+        archive = scene.archives[-1]
+        put = making._folder.spool.put
+
+        def put_and_lose(*words: object, **more: object) -> str:
+            archive._place = "/dev/null/history.db"
+            archive._close()
+            return put(*words, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(making._folder.spool, "put", put_and_lose)
+        await making.make()
+        assert len(scene.spooled) == 1
+        archive._place = str(scene.history)
+        await making.catch_up()
+        assert [(run.number, run.state) for run in await scene.runs()] == [(1, FINISHED)]
+
+
+class TestEnds:
+    async def test_with_the_service_in_order_and_made_up(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FAKE", "hang")
+        making = await scene.start()
+        run = asyncio.create_task(making.make())
+        while making.state.progress is None or not making.state.progress.run:
+            await asyncio.sleep(0.01)
+        making.stop("the service was asked to end")
+        await run
+        assert [(run.state, run.outcome) for run in await scene.runs()] == [(INTERRUPTED, "interrupted")]
+        assert scene.ended[-1].changes is None
+        monkeypatch.setenv("FAKE", "well")
+        making = await scene.start()
+        assert making.wants()
+        await making.make()
+        assert [run.state for run in await scene.runs()] == [INTERRUPTED, FINISHED]
+
+    async def test_at_its_deadline_in_order_and_not_made_up(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FAKE", "hang")
+        making = await scene.start(deadline=0.5)
+        await making.make()
+        assert [run.state for run in await scene.runs()] == [INTERRUPTED]
+        assert not making.wants()
+
+    async def test_a_run_that_does_not_listen_is_killed(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("probe.audit.runner._IN_ORDER", 0.1)
+        monkeypatch.setenv("FAKE", "deaf")
+        making = await scene.start(deadline=0.3)
+        await making.make()
+        assert "deadline" in scene.ended[-1].problem
+        assert [run.state for run in await scene.runs()] == [FAILED]
+
+    async def test_a_due_time_that_ends_the_service_twice_is_given_up(self, scene: Scene) -> None:
+        making = await scene.start()
+        await making.make()
+        scene.clock.pass_by(hours=6)
+        for _ in range(2):
+            making = await scene.start()
+            found = making.due()
+            assert found is not None
+            making._attempt(found[0])  # and then the power goes
+        making = await scene.start()
+        assert await making.make() is False
+        scene.clock.pass_by(hours=6)
+        assert await making.make()
