@@ -1,4 +1,4 @@
-"""What a run is made of, read anew for each: inventory and matrix.
+"""What a run is made of, read anew for each: inventory, matrix, waivers.
 
 Where they cannot be used, those of the last run that could be planned are, as they were then with all that belongs to
 them: files beside an inventory, what a script printed, several matrices merged. They are kept as values, for no copy of
@@ -16,6 +16,7 @@ from probe import __version__
 from probe.errors import UserError
 from probe.model.inventory import Inventory
 from probe.model.matrix import Matrix
+from probe.model.waiver import Waiver
 from probe.model.words import Exposure, Phase
 from probe.plan import Plan, Wishes
 from probe.plan.only import parse
@@ -33,10 +34,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     inventory: Inventory
     matrix: Matrix
+    waivers: tuple[Waiver, ...] | None = None
 
 
-def plan(order: Order, warn: Callable[[str], None], broken: Callable[[str], None]) -> Plan:
-    """The plan of the files as they are; or, having said to `broken` what is wrong with them, that of the kept ones.
+def plan(
+    order: Order, warn: Callable[[str], None], broken: Callable[[str], None]
+) -> tuple[Plan, tuple[Waiver, ...] | None]:
+    """The plan of the files as they are, and the waivers if there are any; or, having said to `broken` what is wrong
+    with them, those of the kept ones.
 
     Raises UserError where there is neither.
     """
@@ -47,11 +52,11 @@ def plan(order: Order, warn: Callable[[str], None], broken: Callable[[str], None
         kept = _kept(order)
         if kept is None:
             raise
-        made = _plan(order, kept)
+        found, made = kept, _plan(order, kept)
         broken(str(error))
     else:
         _keep(order, found, warn)
-    return made
+    return made, found.waivers
 
 
 def _plan(order: Order, inputs: Kept) -> Plan:
@@ -80,7 +85,15 @@ def _read(order: Order, warn: Callable[[str], None]) -> Kept:
     for warning in warnings:
         warn(warning.render())
     names = [*order.matrix] or matrices_of(inventory, order.inventory)
-    return Kept(version=__version__, inventory=inventory, matrix=matrices.load(names))
+    matrix = matrices.load(names)
+    if not order.waivers:
+        return Kept(version=__version__, inventory=inventory, matrix=matrix)
+    from probe.spec import waivers  # noqa: PLC0415
+
+    accepted = waivers.load(order.waivers)
+    for warning in accepted.warnings:
+        warn(warning.render())
+    return Kept(version=__version__, inventory=inventory, matrix=matrix, waivers=tuple(accepted.waivers))
 
 
 def _keep(order: Order, inputs: Kept, warn: Callable[[str], None]) -> None:

@@ -271,9 +271,7 @@ class Making:
         run = self._progress.run
         self._problems.note(FILES, outcome.broken and f"{outcome.broken}\nthe files of the last run were used instead")
         self._problems.note(RUN, "")
-        trouble = await asyncio.to_thread(
-            self._folder.spool.put, run, outcome.data, well=outcome.answer == "conforms"
-        )
+        trouble = await asyncio.to_thread(self._folder.spool.put, run, outcome.data, well=outcome.answer == "conforms")
         self._problems.note(DISK, trouble and f"reports wait in memory only: {trouble}")
         log.event("finished", self.name, id=run, bytes=len(outcome.data))
         self.answer = outcome.answer

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[0-9]{8}-[0-9a-f]{1,32}\.(?:well|ill)\.z")
 
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True):
-    """A report that waits. `name` sorts by the order in which they came, whatever the clock said; `well`: it conforms."""
+    """A report that waits. `name` sorts by when it came, whatever the clock said; `well`: it conforms."""
 
     name: str
     size: int

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import zlib
+from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
@@ -36,9 +37,10 @@ from probe.report.answer import answer
 from probe.report.json import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from probe.coordinator.run import Run
     from probe.model.result import Report
-    from probe.plan import Plan
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PERIOD = 0.5  # seconds between two words of how far it is
@@ -77,6 +79,7 @@ def main() -> int:
         order = msgspec.json.decode(sys.stdin.buffer.readline(LONGEST_LINE), type=Order)
         report = _make(order, mouth)
         data = _packed(report)
+        _write(report, order.outputs, mouth)
     except Exception as error:  # noqa: BLE001  (the last place to tell of a defect; the service goes on)
         mouth.say(_failure(error))
         return 1
@@ -89,7 +92,7 @@ def _make(order: Order, mouth: _Mouth) -> Report:
     from probe.coordinator.run import Run, Terms  # noqa: PLC0415
     from probe.model.words import Phase  # noqa: PLC0415
 
-    made: Plan = plan(
+    made, waivers = plan(
         order,
         lambda words: mouth.say(Warned(words[:LONGEST_WORDS])),
         lambda words: mouth.say(Broken(words[:LONGEST_WORDS])),
@@ -107,7 +110,23 @@ def _make(order: Order, mouth: _Mouth) -> Report:
         mouth.say(Began(run.id, run.started))
         return await run.execute()
 
-    return asyncio.run(execute())
+    report = asyncio.run(execute())
+    if waivers is not None:
+        from probe.model.waiving import apply  # noqa: PLC0415
+
+        report = apply(report, waivers, datetime.now().astimezone().date())
+    return report
+
+
+def _write(report: Report, outputs: Iterable[tuple[str, str]], mouth: _Mouth) -> None:
+    """A file that cannot be written costs neither the others nor the run."""
+    from probe.report import files, formats  # noqa: PLC0415
+
+    for path, form in outputs:
+        try:
+            files.write(path, formats.render(form, report))
+        except UserError as error:
+            mouth.say(Warned(str(error)[:LONGEST_WORDS]))
 
 
 def _packed(report: Report) -> bytes:

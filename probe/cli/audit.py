@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.cli import settings
+from probe.cli import outputs, settings, waivers
 from probe.cli.changes import changed
 from probe.cli.exitcodes import Exit
 from probe.cli.planning import add_arguments, assignments
@@ -58,6 +58,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _add(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
+    waivers.add_argument(parser)
+    outputs.add_arguments(parser)
     add_identity(parser)
     when = parser.add_argument_group("when")
     when.add_argument("--every", metavar="TIME", type=_period, help="such as 6h, 90m or 1d, counted from the first run")
@@ -231,6 +233,8 @@ def _audits(arguments: argparse.Namespace) -> list[Audit]:
             audits.append(_audit(name, _laid_over(arguments, given, table, place), place))
         except UserError as error:
             problems.append(str(error))
+    files = [path for audit in audits for path, _ in audit.order.outputs]
+    problems += [f"{path}: two audits cannot write the same file" for path in sorted({*files}) if files.count(path) > 1]
     if problems:
         raise UserError("\n".join(problems))
     return audits
@@ -271,10 +275,22 @@ def _audit(name: str, arguments: argparse.Namespace, place: str) -> Audit:
         strict=arguments.strict,
         rate=arguments.max_rate,
         identity=arguments.identity or "",
+        waivers=arguments.waivers or "",
+        outputs=_files(arguments, place),
         seed=seed,
     )
     deadline = duration(arguments.deadline).total_seconds()
     return Audit(order=order, schedule=_schedule(name, arguments, place), deadline=deadline)
+
+
+def _files(arguments: argparse.Namespace, place: str) -> tuple[tuple[str, str], ...]:
+    """Each report goes there, too, in the place of the one before."""
+    named = [one.path if isinstance(one, outputs.Output) else one for one in arguments.output or ()]
+    wanted = outputs.wanted(arguments)
+    # The table is wanted by default.
+    if "-" in (*named, arguments.json, arguments.html, arguments.junit) or ("-", "text") not in wanted:
+        raise UserError(f"{place}: an audit writes its reports to files\n  hint: name some with --output FILE")
+    return tuple((path, form) for path, form in wanted if path != "-")
 
 
 def _schedule(name: str, arguments: argparse.Namespace, place: str) -> Schedule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -79,7 +80,7 @@ class Scene:
         self.clock = Clock()
         self.ended: list[Ended] = []
         self.archives: list[Archive] = []
-        self.changes = 0
+        self._change = asyncio.Event()
 
     async def start(self, **more: Any) -> Making:
         """Another process, as far as the audit can tell."""
@@ -96,7 +97,13 @@ class Scene:
         self.ended.append(ended)
 
     def _changed(self, _: str) -> None:
-        self.changes += 1
+        self._change.set()
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not is_so():
+                self._change.clear()
+                await self._change.wait()
 
     async def runs(self) -> list[RunRecord]:
         """The oldest first."""

@@ -28,7 +28,8 @@ def order(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
 
 def plan(order: Order) -> tuple[Plan, list[str]]:
     broken: list[str] = []
-    return inputs.plan(order, lambda _: None, broken.append), broken
+    found, _ = inputs.plan(order, lambda _: None, broken.append)
+    return found, broken
 
 
 def ports(found: Plan) -> list[str]:
@@ -83,6 +84,16 @@ def test_without_any_the_problem_is_told(order: Order, shop: Path, kept: bytes |
         plan(order)
 
 
+def test_waivers_are_of_them(order: Order, shop: Path) -> None:
+    order = msgspec.structs.replace(order, waivers="waivers.yaml")
+    said = "portcheck-waivers: 1\nwaivers: [{rule: 'flows[0]', reason: r, owner: o, until: 2026-12-31}]\n"
+    for content in (said, "waivers: ["):
+        (shop / "waivers.yaml").write_text(content)
+        _, waivers = inputs.plan(order, lambda _: None, lambda _: None)
+        assert waivers is not None
+        assert [(one.reason, one.until) for one in waivers] == [("r", "2026-12-31")]
+
+
 def test_only_their_owner_reads_them(order: Order, shop: Path) -> None:
     plan(order)
     assert (shop / "kept").stat().st_mode & 0o777 == 0o600
@@ -102,7 +113,7 @@ def test_every_matrix_outlives_being_kept(name: str) -> None:
 
 def test_so_does_an_inventory_with_variables_of_any_kind(shop: Path) -> None:
     (shop / "hosts.yaml").write_text(
-        "all: {hosts: {a1: {portcheck_address: 10.0.0.1, n: {1: [a, null, 2.5]}, day: 2026-11-21, ok: true, b: 0x10}}}\n"
+        "all: {hosts: {a1: {portcheck_address: 10.0.0.1, n: {1: [a, 2.5]}, day: 2026-11-21, ok: true, b: 0x10}}}\n"
     )
     found = inventory.load(str(shop / "hosts.yaml"))
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(found), type=Inventory)

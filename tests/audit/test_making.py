@@ -219,8 +219,7 @@ class TestEnds:
         monkeypatch.setenv("FAKE", "hang")
         making = await scene.start()
         run = asyncio.create_task(making.make())
-        while making.state.progress is None or not making.state.progress.run:
-            await asyncio.sleep(0.01)
+        await scene.until(lambda: making.state.progress is not None and bool(making.state.progress.run))
         making.stop("the service was asked to end")
         await run
         assert [(run.state, run.outcome) for run in await scene.runs()] == [(INTERRUPTED, "interrupted")]

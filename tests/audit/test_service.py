@@ -1,0 +1,150 @@
+"""The service as a process: signals, systemd, memory; and what the pages may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probe.audit import runner
+from probe.audit.config import Audit, Config
+from probe.audit.order import Order
+from probe.audit.schedule import Schedule, every
+from probe.audit.service import Service
+
+from .conftest import FAKE
+from .test_crash import command
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from .conftest import Process
+
+SETTINGS = """\
+[audits.shop]
+inventory = "hosts.txt"
+every = "6h"
+"""
+
+
+def test_started_by_systemd(start: Callable[..., Process], shop: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(shop / "notify"))
+        sock.settimeout(20)
+        process = start(
+            command("never", "fake"), NOTIFY_SOCKET=str(shop / "notify"), WATCHDOG_USEC="300000", JOURNAL_STREAM="8:1"
+        )
+        heard = ""
+        while "READY=1" not in heard or "WATCHDOG=1" not in heard:
+            heard += sock.recv(4096).decode() + "\n"
+        process.said("event=recorded")
+        process.process.send_signal(signal.SIGTERM)
+        while "STOPPING=1" not in heard:
+            heard += sock.recv(4096).decode() + "\n"
+    assert process.wait() == 0
+    # The journal has its own clock.
+    assert process.lines[0].startswith("INFO audit=shop event=") or process.lines[0].startswith("INFO event=started")
+
+
+def test_it_waits_with_little_memory(start: Callable[..., Process]) -> None:
+    process = start(command("never", "fake"))
+    process.said("event=recorded")
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    (resident,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert resident < 90 * 1024
+
+
+def test_settings_are_read_again(start: Callable[..., Process], shop: Path) -> None:
+    settings = shop / "portcheck.toml"
+    settings.write_text(SETTINGS)
+    words = [sys.executable, str(Path(__file__).with_name("crashing.py")), "never", "fake", "audit"]
+    process = start(words)
+    process.said("audit=shop event=recorded")
+    settings.write_text(SETTINGS.replace("every", "evry"))
+    process.process.send_signal(signal.SIGHUP)
+    assert "did you mean" in process.said("event=settings-broken")
+    settings.write_text(SETTINGS + SETTINGS.replace("shop", "store"))
+    process.process.send_signal(signal.SIGHUP)
+    process.said("event=settings-read audits=2")
+    process.said("audit=store event=recorded")
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert sum("audit=shop event=began" in line for line in process.lines) == 1
+
+
+def test_sigterm_ends_a_run_in_order(start: Callable[..., Process]) -> None:
+    process = start(command("never", "fake"), FAKE="hang")
+    process.said("event=began")
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert process.lines[-1].endswith("event=stopped\n")
+
+
+class TestTheDesk:
+    @pytest.fixture
+    async def service(self, shop: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+        monkeypatch.setattr(runner, "COMMAND", (sys.executable, str(FAKE)))
+        audits = tuple(
+            Audit(order=Order(audit=name, inventory="hosts.txt"), schedule=Schedule(audit=name, when=every("6h")))
+            for name in ("shop", "store")
+        )
+        config = Config(audits=audits, history=str(shop / "history.db"), state=shop / "state")
+        service = Service(config)
+        task = asyncio.create_task(service.run())
+        async with asyncio.timeout(20):
+            await asyncio.sleep(0)  # the task lays out its audits first
+            for name in ("shop", "store"):
+                async for state in service.watch(name):
+                    if state.last is not None and state.progress is None:
+                        break
+            yield service
+            service._end()
+            await task
+
+    async def test_all_of_it(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert [state.name for state in service.states()] == ["shop", "store"]
+        assert service.state("nobody") is None
+        assert service.start("nobody") is False
+        state = service.state("shop")
+        assert state is not None
+        assert (state.schedule, state.problem) == ("every 6h", "")
+        assert state.next is not None
+        assert len(await service.ask(lambda history: history.runs("shop"))) == 1
+
+        # A run that somebody asks for: seen to begin, to go on and to end.
+        monkeypatch.setenv("FAKE", "ill")
+        assert service.start("shop")
+        assert not service.start("shop")
+        seen = []
+        async for now in service.watch("shop"):
+            seen.append(now)
+            if now.last is not None and now.last.number == 2 and now.progress is None:
+                break
+        assert any(one.progress is not None and one.progress.total == 1 for one in seen)
+        assert seen[-1].last is not None
+        assert seen[-1].last.outcome == "deviations"
+
+    async def test_who_watches_is_let_go_at_the_end(self, service: Service) -> None:
+        async def watch() -> int:
+            return len([state async for state in service.watch("shop")])
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        service._end()
+        assert await watching >= 1
+
+    async def test_one_run_at_a_time(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FAKE", "hang")
+        assert service.start("shop")
+        assert service.start("store")
+        async for state in service.watch("shop"):
+            if state.progress is not None:
+                break
+        other = service.state("store")
+        assert other is not None
+        assert other.progress is None
