@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from probe.audit.config import Audit, Config
     from probe.audit.schedule import Schedule
     from probe.audit.service import Made
+    from probe.model.change import Changes
 
 # Of several audits made at once, the first of these that one of them stands for.
 _WORST = (Exit.INTERNAL, Exit.USAGE, Exit.INTERRUPTED, Exit.DEVIATIONS, Exit.INCONCLUSIVE, Exit.NOTHING_TO_CHECK)
@@ -80,9 +81,10 @@ def _add(parser: argparse.ArgumentParser) -> None:
     when.add_argument("--once", action="store_true", help="one run now, then end: for cron and for timers")
     when.add_argument(
         "--fail-on",
-        choices=("deviation", "change"),
+        choices=("deviation", "change", "never"),
         default="deviation",
-        help="what --once calls a failure: every deviation (default), or only what is new since the last run",
+        help="what --once calls a failure: every deviation (default), only what is new since the last run, or nothing "
+        "that was found: then only a run that could not be made",
     )
     kept = parser.add_argument_group("what is kept, and who is told")
     kept.add_argument(
@@ -116,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Whatever a command of cron says is a mail to somebody.
     log.start(logging.WARNING if arguments.once else logging.INFO)
     if arguments.once:
-        return asyncio.run(_once(_config(arguments), only_changes=arguments.fail_on == "change"))
+        return asyncio.run(_once(_config(arguments), arguments.fail_on))
     from probe.audit.service import Service
 
     given = _given(arguments)
@@ -128,13 +130,13 @@ def run(arguments: argparse.Namespace) -> int:
 # --- one run, for cron ------------------------------------------------------------------------------------------------
 
 
-async def _once(config: Config, *, only_changes: bool) -> int:
+async def _once(config: Config, fail_on: str) -> int:
     from probe.audit.service import Service
 
     codes = []
     for made in await Service(config).once():
         _show(made)
-        codes.append(_code(made, only_changes=only_changes))
+        codes.append(_code(made, fail_on))
     return next((code for code in _WORST if code in codes), Exit.CONFORMS)
 
 
@@ -151,18 +153,23 @@ def _show(made: Made) -> None:
         print(f"{made.audit}: {made.problem}", file=sys.stderr)
 
 
-def _code(made: Made, *, only_changes: bool) -> Exit:
-    """Never 0 for a run that was not made of the files as they are."""
+def _code(made: Made, fail_on: str) -> Exit:
+    """Never 0 where nothing was measured, nor for a run that was not made of the files as they are."""
+    code = _ANSWERS.get(made.answer, Exit.USAGE)
+    report = made.ended.report if made.ended is not None else None
+    if made.ended is not None and report is not None and report.summary.coverage and fail_on != "deviation":
+        code = _newly(made.ended.changes) if fail_on == "change" else Exit.CONFORMS
+    return Exit.USAGE if code is Exit.CONFORMS and made.problem else code
+
+
+def _newly(changes: Changes | None) -> Exit:
     from probe.model.change import Turn
 
-    code = _ANSWERS.get(made.answer, Exit.USAGE)
-    changes = made.ended.changes if made.ended is not None else None
-    if only_changes and changes is not None and code in (Exit.DEVIATIONS, Exit.INCONCLUSIVE):
-        new = [change.now for change in changes.of(Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED)]
-        rows = [row for row in new if row is not None]
-        deviates, unsettled = any(row.deviates for row in rows), any(row.unsettled for row in rows)
-        code = Exit.DEVIATIONS if deviates else Exit.INCONCLUSIVE if unsettled else Exit.CONFORMS
-    return Exit.USAGE if code is Exit.CONFORMS and made.problem else code
+    new = changes.of(Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED) if changes is not None else ()
+    rows = [change.now for change in new if change.now is not None]
+    if any(row.deviates for row in rows):
+        return Exit.DEVIATIONS
+    return Exit.INCONCLUSIVE if any(row.unsettled for row in rows) else Exit.CONFORMS
 
 
 # --- what it is told --------------------------------------------------------------------------------------------------

@@ -192,6 +192,12 @@ class TestOnce:
             1,
         ]
 
+    def test_nothing_that_was_found_counts(self, once: Any) -> None:
+        assert [once(fake, "--fail-on", "never")[0] for fake in ("well", "ill", "fail")] == [0, 0, 4]
+
+    def test_where_nothing_was_measured_it_is_no_success(self, once: Any) -> None:
+        assert [once("blind", "--fail-on", word)[0] for word in ("deviation", "change", "never")] == [6, 6, 6]
+
     def test_the_first_run_has_everything_new(self, once: Any) -> None:
         assert once("ill", "--fail-on", "change")[0] == 1
 
