@@ -43,7 +43,7 @@ _MADE = (RunState.RUNNING, RunState.FINISHED, RunState.FAILED)
 class Making:
     """One audit. `changed` is called whenever its state has, `tell` with each run that has ended. `recover` first,
     then `make` or `catch_up`, one at a time. `asked`: a run is wanted whether one is due or
-    not; `running`: one was ordered. `answer` is how the last
+    not; `running`: one was ordered; `ready`: it was recovered. `answer` is how the last
     run that was made here ended, in the word that its exit code is called.
     """
 
@@ -71,7 +71,7 @@ class Making:
         self._beginning: asyncio.Task[None] | None = None
         self._stopping = ""
         self._busy = asyncio.Lock()
-        self.asked = self.running = False
+        self.asked = self.running = self.ready = False
         self.answer = ""
 
     @property
@@ -107,7 +107,7 @@ class Making:
 
     def wants(self) -> bool:
         """Whether a run is to be made now."""
-        if self.busy or self.running:
+        if self.busy or self.running or not self.ready:
             return False
         return self.asked or self.wait() == 0
 
@@ -115,6 +115,11 @@ class Making:
         """Seconds until a run is to be made; None where none is."""
         found = self.due()
         return max(0.0, (found[1] - self._clock()).total_seconds()) if found is not None else None
+
+    def skip(self) -> None:
+        """The run that is due is not made."""
+        self.asked = False
+        self._settle()
 
     def _settle(self) -> None:
         if self.audit.schedule is not None and self._marks is not None:
@@ -282,23 +287,29 @@ class Making:
 
     async def recover(self) -> None:
         """At a start: what the last process has left. Where another makes a run now, that one sees to it."""
-        async with self._busy:
-            with self._folder.lock() as ours:
-                if not ours:
-                    return
-                try:
-                    lock = await self._archive.lock(self.name)
-                except UserError:
-                    lock = None
-                await self._catch_up(recover=lock is not None)
-                if lock is not None:
-                    await self._archive.release(lock)
-            try:
+        try:
+            async with self._busy:
+                with self._folder.lock() as ours:
+                    if ours:
+                        await self._recover()
                 runs = await self._archive.ask(lambda history: history.runs(self.name, limit=1))
                 self._last = next(iter(runs), None)
-            except UserError:
-                pass
-        self._changed(self.name)
+        except UserError:
+            pass
+        finally:
+            self.ready = True
+            self._changed(self.name)
+
+    async def _recover(self) -> None:
+        try:
+            lock = await self._archive.lock(self.name)
+        except UserError:
+            lock = None
+        try:
+            await self._catch_up(recover=lock is not None)
+        finally:
+            if lock is not None:
+                await self._archive.release(lock)
 
     async def catch_up(self) -> None:
         """What waits for a history that was away."""
@@ -319,14 +330,7 @@ class Making:
                 if report is None:
                     log.warning("damaged", self.name, report=one.name)
                     continue
-                try:
-                    await self._record(report)
-                except UserError:
-                    raise
-                except Exception as error:  # noqa: BLE001  (a defect must not hold up the reports behind it)
-                    log.warning("defect", self.name, report=one.name, why=f"{type(error).__name__}: {error}")
-                    await asyncio.to_thread(spool.put_aside, one.name)
-                    continue
+                await self._record(report)
                 await asyncio.to_thread(spool.remove, one.name)
             if recover:
                 for lost in await self._archive.ask(lambda history: history.recover(self.name)):
@@ -334,8 +338,8 @@ class Making:
                     await self._ended(lost)
             else:
                 await self._archive.ask(lambda history: history.runs(self.name, limit=1))
-        except UserError as error:
-            await self._no_history(error)
+        except Exception as error:  # noqa: BLE001  (a defect there must not keep runs from being made, either)
+            await self._no_history(error if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
             return False
         self._problems.note(HISTORY, "")
         await self._news()
@@ -345,7 +349,7 @@ class Making:
         """Raises UserError. What is recorded and was told already is told again: who is told knows a run by its id."""
         try:
             record, changes = await self._archive.ask(lambda history: history.record(self.name, report))
-        except UserError:
+        except Exception:
             self._last = _unrecorded(self.name, report)
             raise
         self._problems.note(HISTORY, "")
@@ -373,7 +377,7 @@ class Making:
         self._problems.told()
         self._save()
 
-    async def _no_history(self, error: UserError) -> None:
+    async def _no_history(self, error: UserError | str) -> None:
         log.warning("history", self.name, why=_first(error))
         self._problems.note(HISTORY, f"reports are kept until the history can be written again: {error}")
         await self._news()
@@ -406,7 +410,7 @@ def _unrecorded(audit: str, report: Report) -> RunRecord:
     )
 
 
-def _first(error: UserError) -> str:
+def _first(error: UserError | str) -> str:
     return str(error).partition("\n")[0]
 
 

@@ -144,12 +144,11 @@ class Service:
         with self._signals(self._end):
             async with Wiring(self._config, self) as wiring:
                 self._listeners = wiring.listeners
-                for making in self._makings.values():
-                    await making.recover()
-                await wiring.fill()
                 async with wiring.pages() as place:
                     log.event("started", audits=len(self._makings), dashboard=place)
                     systemd.notify(READY=1, STATUS=self._status())
+                    # A database that does not answer must not keep anybody from looking.
+                    self._spawn(self._recover(wiring))
                     loop = asyncio.get_running_loop()
                     loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(wiring))
                     try:
@@ -171,7 +170,7 @@ class Service:
             else:
                 self._makings[audit.name] = self._new(audit, config)
         for name in set(self._makings) - {audit.name for audit in config.audits}:
-            if not self._makings[name].running:
+            if not self._makings[name].busy and not self._makings[name].running:
                 del self._makings[name]
                 self._changed(name)
 
@@ -208,7 +207,14 @@ class Service:
             return
         self._config = config
         log.event("settings-read", audits=len(config.audits))
-        self._wake.set()
+        self._spawn(self._recover(wiring))
+
+    async def _recover(self, wiring: Wiring) -> None:
+        for making in list(self._makings.values()):
+            if not making.ready:
+                await self._logged(making.recover())
+                self._wake.set()
+        await wiring.fill()
 
     async def _work(self) -> None:
         period = systemd.watchdog()
@@ -246,6 +252,10 @@ class Service:
     async def _make(self, making: Making) -> None:
         try:
             await making.make()
+        except BaseException:
+            # Whatever it was, it is not tried again and again.
+            making.skip()
+            raise
         finally:
             making.running = False
             self._lay_out(self._config)
@@ -255,7 +265,7 @@ class Service:
 
     async def _catch_up(self) -> None:
         for making in list(self._makings.values()):
-            if not making.busy:
+            if making.ready and not making.busy:
                 await making.catch_up()
 
     async def _prune(self) -> None:

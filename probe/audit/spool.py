@@ -87,12 +87,12 @@ class Spool:
             data = self._held.get(name) or (self._folder / name).read_bytes()
             return inflate(data)
         except ValueError:
-            self.put_aside(name)
+            self._put_aside(name)
             return None
         except OSError:
             return None
 
-    def put_aside(self, name: str) -> None:
+    def _put_aside(self, name: str) -> None:
         """For whoever wants to look at what is wrong with it."""
         self._held.pop(name, None)
         try:

@@ -213,6 +213,21 @@ class TestTheHistoryIsGone:
         await making.catch_up()
         assert [(run.number, run.state) for run in await scene.runs()] == [(1, FINISHED)]
 
+    async def test_a_defect_of_it_loses_nothing(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        making = await scene.start()
+
+        def defect(*_: object) -> None:
+            raise KeyError("defect")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("probe.history.store.write_rows", defect)
+            await making.make()
+            assert "KeyError" in scene.ended[-1].problem
+            assert len(scene.spooled) == 1
+        await making.catch_up()
+        assert [run.state for run in await scene.runs()] == [FINISHED]
+        assert scene.ended[-1].recovered
+
 
 class TestEnds:
     async def test_with_the_service_in_order_and_made_up(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
