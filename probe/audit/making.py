@@ -378,8 +378,10 @@ class Making:
         self._save()
 
     async def _no_history(self, error: UserError | str) -> None:
-        log.warning("history", self.name, why=_first(error))
-        self._problems.note(HISTORY, f"reports are kept until the history can be written again: {error}")
+        words = f"reports are kept until the history can be written again: {error}"
+        if self._problems.now.get(HISTORY) != words:  # it is tried every minute
+            log.warning("history", self.name, why=_first(error))
+        self._problems.note(HISTORY, words)
         await self._news()
 
     async def _ended(self, run: RunRecord) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from probe.audit import making, runner, service, spool
+from probe.audit import making, runner, schedule, service, spool
 from probe.audit.order import Began, Going
 from probe.cli.main import main
 from probe.history import store
@@ -60,6 +61,7 @@ def prepare(moment: str) -> None:
             spool.Spool.remove = die  # type: ignore[method-assign]
         case "never":
             pass
+    schedule.LEAST = timedelta(seconds=1)
     service._CATCHING_UP = 0.2
     service._LOOKING = 0.2
 

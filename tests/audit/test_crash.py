@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from probe.history.values import RunRecord
 
-    from .conftest import Process
+    from .process import Process
 
 CRASHING = Path(__file__).with_name("crashing.py")
 AUDIT = ["audit", "--inventory", "hosts.txt", "--name", "shop", "--every", "6h", "--phase", "live"]

@@ -23,7 +23,7 @@ from .test_crash import command
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from .conftest import Process
+    from .process import Process
 
 SETTINGS = """\
 [audits.shop]
