@@ -1,0 +1,134 @@
+"""Who listens to the service: alerts and metrics, as portcheck.toml asks for them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from probe.audit import runner
+from probe.audit.config import Audit, Config
+from probe.audit.order import Order
+from probe.audit.service import Service
+from probe.audit.wiring import Wiring, split
+from probe.errors import UserError
+
+from .conftest import FAKE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class Receiver:
+    """`url`, and what came there."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.came: list[dict[str, Any]] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.came.append(await request.json())
+        return web.Response(status=204)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    application = web.Application()
+    application.add_routes([web.post("/", receiver.take)])
+    server = web.AppRunner(application)
+    await server.setup()
+    site = web.TCPSite(server, "127.0.0.1", 0)
+    await site.start()
+    receiver.url = f"http://127.0.0.1:{server.addresses[0][1]}/"
+    yield receiver
+    await server.cleanup()
+
+
+@pytest.fixture
+def config(shop: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(runner, "COMMAND", (sys.executable, str(FAKE)))
+    monkeypatch.setenv("FAKE", "ill")
+    return Config(
+        audits=(Audit(order=Order(audit="shop", inventory="hosts.txt")),),
+        history=str(shop / "history.db"),
+        state=shop / "state",
+        textfile=str(shop / "metrics.prom"),
+        url="https://audit.example/",
+        alerts={"hook": {"type": "webhook", "url": receiver.url}},
+    )
+
+
+async def test_a_run_is_told_and_counted(config: Config, receiver: Receiver, shop: Path) -> None:
+    (made,) = await Service(config).once()
+    assert made.answer == "deviations"
+    (message,) = receiver.came
+    assert message["audit"] == "shop"
+    assert message["run"]["link"] == "https://audit.example/audits/shop/runs/1"
+    assert 'portcheck_deviations{audit="shop"} 1.0' in (shop / "metrics.prom").read_text()
+
+
+async def test_metrics_are_there_again_after_a_restart(config: Config, shop: Path) -> None:
+    service = Service(config)
+    await service.once()
+    (shop / "metrics.prom").unlink()
+    service = Service(config)
+    service._lay_out(config)
+    async with Wiring(config, service) as wiring:
+        await wiring.fill()
+    assert 'portcheck_deviations{audit="shop"} 1.0' in (shop / "metrics.prom").read_text()
+    await service._archive.close()
+
+
+async def test_settings_that_are_read_again_change_who_is_told(
+    config: Config, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(config)
+    service._lay_out(config)
+    async with Wiring(config, service) as wiring:
+        service._listeners = wiring.listeners
+        other = {"elsewhere": {"type": "webhook", "url": receiver.url, "audits": ["nobody"]}}
+        with caplog.at_level("WARNING"):
+            wiring.reload(
+                Config(**{name: getattr(config, name) for name in config.__struct_fields__} | {"alerts": other})
+            )
+        assert "needs-restart" not in caplog.text
+        assert wiring._replacing is not None
+        await wiring._replacing
+        making = service._makings["shop"]
+        await making.recover()
+        await making.make()
+        with pytest.raises(UserError, match="did you mean 'type'"):
+            wiring.reload(Config(audits=(), history="", state=config.state, alerts={"hook": {"typ": "slack"}}))
+        with caplog.at_level("WARNING"):
+            wiring.reload(Config(audits=(), history="elsewhere", state=config.state))
+        assert "setting=history" in caplog.text
+        assert wiring._replacing is not None
+        await wiring._replacing
+    assert receiver.came == []
+    await service._archive.close()
+
+
+async def test_alerts_that_make_no_sense_keep_it_from_starting(config: Config, shop: Path) -> None:
+    broken = Config(
+        audits=config.audits, history=config.history, state=config.state, alerts={"hook": {}}, place="p.toml"
+    )
+    with pytest.raises(UserError, match=r"p\.toml: \[alerts\.hook\]"):
+        await Service(broken).run()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("8080", ("127.0.0.1", 8080)), ("0.0.0.0:1", ("0.0.0.0", 1)), ("[::1]:2", ("::1", 2)), (":3", ("127.0.0.1", 3))],
+)
+def test_where_it_listens(text: str, found: tuple[str, int]) -> None:
+    assert split(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "1:2:x", "127.0.0.1:65536", "127.0.0.1:-1"])
+def test_what_is_no_place_to_listen(text: str) -> None:
+    with pytest.raises(UserError, match="ADDR:PORT"):
+        split(text)
