@@ -7,6 +7,7 @@ files could be sure to have them all.
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def _plan(order: Order, inputs: Kept) -> Plan:
     made = Plan(inputs.matrix, inputs.inventory, wishes)
     # What two rows contradict each other in shows in the checks only.
     for source in made.sources:
-        next(made.checks(source), None)
+        deque(made.checks(source), maxlen=0)
     return made
 
 

@@ -68,6 +68,18 @@ def test_files_that_do_not_fit_together_are_broken_too(order: Order, shop: Path)
     assert "nobody_says" in broken[0]
 
 
+def test_rows_that_contradict_each_other_are_broken_too(order: Order, shop: Path) -> None:
+    """That shows only where two services of one host come to have the same port."""
+    matrix = (shop / "shop.yaml").read_text()
+    matrix = matrix.replace("services:\n", 'services:\n  admin: {role: db, port: "{admin}", protocol: tcp}\n')
+    matrix = matrix.replace("flows:\n", "flows:\n  - {from: web, to: admin, expect: block}\n")
+    (shop / "shop.yaml").write_text(matrix + "variables: {admin: {default: 1}}\n")
+    plan(order)
+    (shop / "hosts.txt").write_text((shop / "hosts.txt").read_text() + "admin=47813\n")
+    _, broken = plan(order)
+    assert "and another row wants it reached" in broken[0]
+
+
 def test_what_an_order_asks_of_them_holds_for_the_kept_ones(order: Order, shop: Path) -> None:
     plan(order)
     (shop / "hosts.txt").unlink()

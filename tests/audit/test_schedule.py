@@ -116,6 +116,14 @@ class TestCron:
             now = first + timedelta(minutes=minute)
             assert schedule.due(plan, marks, now)[0] == datetime(2026, 10, 26, 1, 15, tzinfo=UTC)
 
+    def test_a_new_line_within_the_second_of_the_two_hours(self) -> None:
+        """Its time has been, an hour ago: it does not come again."""
+        now = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)
+        marks = schedule.settle(every(), schedule.begin(every(), None, START), START)
+        plan = cron("15 2 * * *", "Europe/Berlin")
+        marks = schedule.begin(plan, marks, now)
+        assert schedule.due(plan, marks, now)[0] == datetime(2026, 10, 26, 1, 15, tzinfo=UTC)
+
     def test_weekdays(self) -> None:
         runs = live(cron("15 2 * * 1-5"), datetime(2026, 3, 6, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC), HOUR / 4)
         assert [run.strftime("%a %H:%M") for run in runs] == ["Fri 02:15", "Mon 02:15"]
@@ -180,6 +188,14 @@ class TestJitter:
         dues = [start.replace(hour=2, minute=15) + number * DAY for number in range(10)]
         for run, found in zip(runs, dues, strict=True):
             assert timedelta() <= run - (found + schedule.delay(plan, found)) <= timedelta(minutes=1)
+
+    @given(st.integers(0, 100 * 60))
+    def test_a_run_leaves_what_is_still_to_come_of_due_times_that_have_been(self, minutes: int) -> None:
+        plan, now = every("1h", timedelta(minutes=59)), START + timedelta(minutes=minutes)
+        marks = schedule.settle(plan, schedule.begin(plan, None, START), START)
+        found, at = schedule.due(plan, schedule.settle(plan, marks, now), now)
+        former = found - HOUR
+        assert former + schedule.delay(plan, former) <= now < at or former == START
 
 
 def test_another_schedule_makes_no_run_by_itself() -> None:
