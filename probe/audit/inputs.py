@@ -22,11 +22,13 @@ from probe.model.words import Exposure, Phase
 from probe.plan import Plan, Wishes
 from probe.plan.only import parse
 from probe.report.files import write
+from probe.spec.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probe.audit.order import Order
+    from probe.spec.diagnostics import Diagnostic
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +56,21 @@ def plan(
         if kept is None:
             raise
         found, made = kept, _plan(order, kept)
-        broken(str(error))
+        broken(words(error))
     else:
         _keep(order, found, warn)
     return made, found.waivers
+
+
+def words(error: UserError) -> str:
+    """What is wrong, without the lines of files: a log and an alert are read by more people than an inventory, and
+    there may be a password in one.
+    """
+    return "\n".join(map(_bare, error.diagnostics)) if isinstance(error, SpecError) else str(error)
+
+
+def _bare(diagnostic: Diagnostic) -> str:
+    return msgspec.structs.replace(diagnostic, text="").render()
 
 
 def _plan(order: Order, inputs: Kept) -> Plan:
@@ -84,7 +97,7 @@ def _read(order: Order, warn: Callable[[str], None]) -> Kept:
 
     inventory, warnings = inventories.examine(order.inventory)
     for warning in warnings:
-        warn(warning.render())
+        warn(_bare(warning))
     names = [*order.matrix] or matrices_of(inventory, order.inventory)
     matrix = matrices.load(names)
     if not order.waivers:
@@ -93,7 +106,7 @@ def _read(order: Order, warn: Callable[[str], None]) -> Kept:
 
     accepted = waivers.load(order.waivers)
     for warning in accepted.warnings:
-        warn(warning.render())
+        warn(_bare(warning))
     return Kept(version=__version__, inventory=inventory, matrix=matrix, waivers=tuple(accepted.waivers))
 
 

@@ -238,7 +238,7 @@ class Making:
             case Warned(words=words):
                 log.warning("files", self.name, said=words)
             case Broken(words=words):
-                log.warning("files-broken", self.name, said=words, instead="those of the last run")
+                log.event("files-broken", self.name, said=words, instead="those of the last run")
             case Began(id=run, started=started):
                 self._progress = Progress(audit=self.name, run=run, started=started)
                 self._begun = run
@@ -261,7 +261,7 @@ class Making:
         run = self._begun or secrets.token_hex(8)
         started = self._progress.started if self._progress is not None else _text(self._clock())
         state = RunState.INTERRUPTED if self._stopping else RunState.FAILED
-        log.warning(state.value, self.name, why=why)
+        log.event(state.value, self.name, why=why)
         if not self._stopping:
             self._problems.note(RUN, why)
         self._over()
@@ -380,7 +380,7 @@ class Making:
     async def _no_history(self, error: UserError | str) -> None:
         words = f"reports are kept until the history can be written again: {error}"
         if self._problems.now.get(HISTORY) != words:  # it is tried every minute
-            log.warning("history", self.name, why=_first(error))
+            log.event("history", self.name, why=_first(error))
         self._problems.note(HISTORY, words)
         await self._news()
 

@@ -144,7 +144,9 @@ def _failure(error: BaseException) -> Failed:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, UserError):
-        return Failed(str(error)[:LONGEST_WORDS])
+        from probe.audit.inputs import words  # noqa: PLC0415
+
+        return Failed(words(error)[:LONGEST_WORDS])
     return Failed(f"{type(error).__name__}: {error}"[:LONGEST_WORDS], internal=True)
 
 

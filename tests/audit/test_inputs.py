@@ -60,6 +60,16 @@ def test_broken_or_gone_those_of_the_last_run_do(order: Order, shop: Path, file:
     assert file in broken[0]
 
 
+def test_a_line_of_a_file_is_not_told(order: Order, shop: Path) -> None:
+    plan(order)
+    (shop / "hosts.txt").write_text("[web]\nw1 ansible_password=hunter2 ansible_port='22\n")
+    with pytest.raises(UserError, match="hunter2"):
+        inventory.load("hosts.txt")
+    _, broken = plan(order)
+    assert "hosts.txt:2:" in broken[0]
+    assert "hunter2" not in broken[0]
+
+
 def test_files_that_do_not_fit_together_are_broken_too(order: Order, shop: Path) -> None:
     plan(order)
     (shop / "shop.yaml").write_text((shop / "shop.yaml").read_text().replace("47813", '"{nobody_says}"'))
