@@ -91,9 +91,11 @@ def alive(pid: int) -> bool:
 
 
 def test_killed_while_it_checks_the_run_and_its_agents_end_too(start: Callable[..., Process], shop: Path) -> None:
-    """With a real run: its agents would not answer for a long time."""
+    """With a real run. Its agents would not answer for a long time, and hold what they were given to answer on."""
     hosts = (shop / "hosts.txt").read_text()
-    (shop / "hosts.txt").write_text(f"{hosts}portcheck_exec=\"sh -c 'echo $$ >> pids; exec cat > /dev/null' --\"\n")
+    (shop / "hosts.txt").write_text(
+        f"{hosts}portcheck_exec=\"sh -c 'echo $$ >> pids; exec 3>&1 cat > /dev/null' --\"\n"
+    )
     process = start(command("never"))
     pids = shop / "pids"
     end = time.monotonic() + 20
