@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.cli import outputs, settings, waivers
-from probe.cli.changes import changed
+from probe.cli import histories, outputs, settings, waivers
 from probe.cli.exitcodes import Exit
 from probe.cli.planning import add_arguments, assignments
 from probe.cli.running import add_identity
@@ -141,6 +141,7 @@ async def _once(config: Config, fail_on: str) -> int:
 
 
 def _show(made: Made) -> None:
+    from probe.report import changes
     from probe.report.answer import headline
 
     ended = made.ended
@@ -148,7 +149,8 @@ def _show(made: Made) -> None:
         print(f"{made.audit}: {made.answer or 'no run could be made'}")
     else:
         print(f"{made.audit}, run {ended.run.number}: {headline(ended.report)}")
-        print(changed(ended.changes), end="")
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(changes.render(ended.changes, width=shutil.get_terminal_size().columns, color=color), end="")
     if made.problem:
         print(f"{made.audit}: {made.problem}", file=sys.stderr)
 
@@ -200,12 +202,12 @@ def _config(arguments: argparse.Namespace) -> Config:
     from probe.audit.config import Config
 
     tables = settings.tables("alerts")
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "portcheck"
-    state = arguments.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or home
+    # Of the unit's, or beside the history of the user.
+    state = arguments.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Config(
         audits=tuple(_audits(arguments)),
-        history=arguments.history or str(home / "history.db"),
-        state=Path(state),
+        history=arguments.history or histories.default_place(),
+        state=Path(state or Path(histories.default_place()).parent),
         listen=arguments.listen or "",
         certificate=arguments.certificate or "",
         key=arguments.key or "",
