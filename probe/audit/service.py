@@ -121,6 +121,7 @@ class Service:
                     made.append(await self._make_now(making, ear))
                     if self._stop.is_set():
                         break
+                await self._prune()
         await self._archive.close()
         return tuple(made)
 
@@ -147,12 +148,12 @@ class Service:
             async with Wiring(self._config, self) as wiring:
                 self._listeners = wiring.listeners
                 async with wiring.pages() as place:
+                    loop = asyncio.get_running_loop()
+                    loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(wiring))
                     log.event("started", audits=len(self._makings), dashboard=place)
                     systemd.notify(READY=1, STATUS=self._status())
                     # A database that does not answer must not keep anybody from looking.
                     self._spawn(self._recover(wiring))
-                    loop = asyncio.get_running_loop()
-                    loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(wiring))
                     try:
                         await self._work()
                     finally:
@@ -202,8 +203,8 @@ class Service:
             return
         try:
             config = self._read()
-            self._lay_out(config)
             wiring.reload(config)
+            self._lay_out(config)
         except UserError as error:
             log.warning("settings-broken", said=str(error), instead="those before")
             return
@@ -221,7 +222,8 @@ class Service:
     async def _work(self) -> None:
         period = systemd.watchdog()
         looking = min(_LOOKING, period / 3) if period else _LOOKING
-        caught_up = pruned = time.monotonic()
+        caught_up = time.monotonic()
+        pruned = caught_up - _PRUNING
         while not self._stop.is_set():
             self._wake.clear()
             systemd.notify(WATCHDOG=1, STATUS=self._status())
@@ -280,7 +282,8 @@ class Service:
         except UserError as error:
             log.warning("history", why=str(error).partition("\n")[0])
         else:
-            log.event("pruned", what=str(pruned))
+            if pruned.runs or pruned.thinned:
+                log.event("pruned", runs=pruned.runs, thinned=pruned.thinned, bytes=pruned.freed)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(self._logged(work))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -14,6 +15,8 @@ from probe.audit.order import Order
 from probe.audit.service import Service
 from probe.audit.wiring import Wiring, split
 from probe.errors import UserError
+from probe.history.retention import Pruned, Retention
+from probe.history.store import History
 
 from .conftest import FAKE
 
@@ -81,6 +84,18 @@ async def test_metrics_are_there_again_after_a_restart(config: Config, shop: Pat
         await wiring.fill()
     assert 'portcheck_deviations{audit="shop"} 1.0' in (shop / "metrics.prom").read_text()
     await service._archive.close()
+
+
+async def test_what_is_older_than_it_has_to_be_kept_is_dropped(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Retention] = []
+
+    def prune(_: History, keep: Retention) -> Pruned:
+        asked.append(keep)
+        return Pruned()
+
+    monkeypatch.setattr(History, "prune", prune)
+    await Service(msgspec.structs.replace(config, retention={"days": 40, "runs": 20, "failures_days": 80})).once()
+    assert asked == [Retention(days=40, runs=20, failures_days=80)]
 
 
 async def test_settings_that_are_read_again_change_who_is_told(
