@@ -19,6 +19,7 @@ from probe.audit import log, schedule
 from probe.audit.keeping import Folder, Kept
 from probe.audit.order import Began, Broken, Going, Warned
 from probe.audit.problems import DISK, FILES, HISTORY, RUN, Problems
+from probe.audit.records import as_moment, as_text, first_line, unrecorded
 from probe.audit.runner import RunFailed, Runner
 from probe.audit.values import AuditState, Ended, Progress
 from probe.errors import UserError
@@ -143,7 +144,7 @@ class Making:
         return AuditState(
             name=self.name,
             schedule=str(self.audit.schedule) if self.audit.schedule is not None else "when asked",
-            next=_text(max(found[1], self._clock())) if found is not None else None,
+            next=as_text(max(found[1], self._clock())) if found is not None else None,
             progress=self._progress,
             last=self._last,
             problem=str(self._problems),
@@ -177,7 +178,7 @@ class Making:
         try:
             kept = await self._catch_up(recover=True)
             if found is not None and (why := await self._needless(found)):
-                log.event("skipped", self.name, due=_text(found), why=why)
+                log.event("skipped", self.name, due=as_text(found), why=why)
                 self._settle()
                 return False
             await self._run(found, kept=kept)
@@ -198,7 +199,7 @@ class Making:
             newest = next(iter(await self._archive.ask(lambda history: history.runs(self.name, limit=1))), None)
         except UserError:
             return ""
-        if newest is not None and newest.state in _MADE and _moment(newest.started) >= found:
+        if newest is not None and newest.state in _MADE and as_moment(newest.started) >= found:
             return f"run {newest.number} was made for it"
         return ""
 
@@ -209,9 +210,9 @@ class Making:
         self._runner = Runner(order, self.audit.deadline, lambda word: self._hear(word, kept=kept))
         if self._stopping:
             self._runner.stop(self._stopping)
-        self._progress = Progress(audit=self.name, run="", started=_text(self._clock()), words="reading its files")
+        self._progress = Progress(audit=self.name, run="", started=as_text(self._clock()), words="reading its files")
         self._changed(self.name)
-        log.event("began", self.name, due=_text(found) if found is not None else "asked-for")
+        log.event("began", self.name, due=as_text(found) if found is not None else "asked-for")
         try:
             outcome = await self._runner.make()
         except RunFailed as error:
@@ -255,11 +256,11 @@ class Making:
         try:
             await self._archive.ask(lambda history: history.begin(self.name, run, started))
         except UserError as error:
-            log.warning("history", self.name, why=_first(error))
+            log.warning("history", self.name, why=first_line(error))
 
     async def _failed(self, why: str) -> None:
         run = self._begun or secrets.token_hex(8)
-        started = self._progress.started if self._progress is not None else _text(self._clock())
+        started = self._progress.started if self._progress is not None else as_text(self._clock())
         state = RunState.INTERRUPTED if self._stopping else RunState.FAILED
         log.event(state.value, self.name, why=why)
         if not self._stopping:
@@ -350,7 +351,7 @@ class Making:
         try:
             record, changes = await self._archive.ask(lambda history: history.record(self.name, report))
         except Exception:
-            self._last = _unrecorded(self.name, report)
+            self._last = unrecorded(self.name, report)
             raise
         self._problems.note(HISTORY, "")
         self._last = record
@@ -380,7 +381,7 @@ class Making:
     async def _no_history(self, error: UserError | str) -> None:
         words = f"reports are kept until the history can be written again: {error}"
         if self._problems.now.get(HISTORY) != words:  # it is tried every minute
-            log.event("history", self.name, why=_first(error))
+            log.event("history", self.name, why=first_line(error))
         self._problems.note(HISTORY, words)
         await self._news()
 
@@ -393,36 +394,6 @@ class Making:
     async def _news(self) -> None:
         """Of the audit, not of a run."""
         if any(self._problems.news):
-            now, number = _text(self._clock()), self._last.number if self._last is not None else 0
+            now, number = as_text(self._clock()), self._last.number if self._last is not None else 0
             run = secrets.token_hex(8)
             await self._ended(RunRecord(audit=self.name, number=number, id=run, state=RunState.RUNNING, started=now))
-
-
-def _unrecorded(audit: str, report: Report) -> RunRecord:
-    """Of a run that no history has yet: it has no number."""
-    state = RunState.INTERRUPTED if report.run.interrupted else RunState.FINISHED
-    return RunRecord(
-        audit=audit,
-        number=0,
-        id=report.run.id,
-        state=state,
-        started=report.run.started,
-        finished=report.run.finished,
-        summary=report.summary,
-    )
-
-
-def _first(error: UserError | str) -> str:
-    return str(error).partition("\n")[0]
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
