@@ -30,7 +30,9 @@ def compare(old: Report | None, new: Report) -> Changes:
     before = _by_line(old.checks if old is not None else ())
     now = _by_line(new.checks)
     looked = _Looked(old, new)
-    place = {id(row): number for number, row in enumerate((*new.checks, *(old.checks if old is not None else ())))}
+    place: dict[int, int] = {}  # a row may be of both
+    for number, row in enumerate((*new.checks, *(old.checks if old is not None else ()))):
+        place.setdefault(id(row), number)
     changes = [
         change
         for key in dict.fromkeys((*now, *before))

@@ -7,39 +7,77 @@ from typing import TYPE_CHECKING
 from probe.history import documents
 
 if TYPE_CHECKING:
-    from probe.history.database import Session
+    from collections.abc import Iterable
+
+    from probe.history.database import Row, Session
     from probe.history.values import RunRecord
-    from probe.model.result import Report, Summary
+    from probe.model.result import CheckResult, Report, Summary
 
 _AS_FIRST_SEEN = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
+_CHUNK = 500  # values in one query
 _THINNED = "From the history: this run is old, and only what did not pass is kept of it."
 
 
-def rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary) -> Report | None:
-    """None where only how it ended is kept; raises ValueError where what is kept makes no sense."""
-    unpacked, texts = documents.unpacked, parts(session, audit, run.number)
+Known = dict[tuple[int, int], "CheckResult"]
+"""Rows that have been read, by the number of their interval and the run that last saw it."""
+
+_SIGHT = "(SELECT max(run) FROM sights WHERE sights.number = intervals.number AND run <= ?)"
+_KEPT = (
+    "SELECT intervals.number, sights.run, steady.body, seen.body, intervals.ports, sights.elapsed_ms, sights.rtt_ms "
+    "FROM intervals JOIN sights ON sights.number = intervals.number AND sights.run = " + _SIGHT + " "
+    "JOIN documents AS steady ON steady.digest = intervals.steady "
+    "JOIN documents AS seen ON seen.digest = sights.document "
+)
+_IN_RUN = "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? "
+
+
+def rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary, known: Known) -> Report | None:
+    """None where only how it ended is kept; raises ValueError where what is kept makes no sense. Rows that are `known`
+    from another run are not read again; those that are read are added.
+    """
+    texts = parts(session, audit, run.number)
     if not texts:
         return None
-    kept = session.rows(
-        "SELECT steady.body, seen.body, intervals.ports, sights.elapsed_ms, sights.rtt_ms, sights.run FROM intervals "
-        "JOIN sights ON sights.number = intervals.number AND sights.run = "
-        "(SELECT max(run) FROM sights WHERE sights.number = intervals.number AND run <= ?) "
-        "JOIN documents AS steady ON steady.digest = intervals.steady "
-        "JOIN documents AS seen ON seen.digest = sights.document "
-        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? "
-        "ORDER BY intervals.checked, intervals.number",
-        run.number,
-        audit,
-        run.number,
-        run.number,
-    )
-    rows = documents.rows(
-        documents.row_text(unpacked(bytes(one)), unpacked(bytes(two)), *more) for one, two, *more, _ in kept
-    )
+    kept = _read_all(session, audit, run.number, known) if not known else _read_new(session, audit, run.number, known)
     (whole_from,) = session.rows("SELECT whole_from FROM audits WHERE number = ?", audit)[0]
     notes = [_THINNED] if run.number < whole_from else []
-    notes += [_AS_FIRST_SEEN] if any(seen < run.number for *_, seen in kept) else []
-    return documents.rebuilt(texts, summary, rows, notes)
+    notes += [_AS_FIRST_SEEN] if any(seen < run.number for _, seen in kept) else []
+    return documents.rebuilt(texts, summary, tuple(known[one] for one in kept), notes)
+
+
+def _read_all(session: Session, audit: int, number: int, known: Known) -> list[tuple[int, int]]:
+    order = "ORDER BY intervals.checked, intervals.number"
+    return _read(session.rows(_KEPT + _IN_RUN + order, number, audit, number, number), known)
+
+
+def _read_new(session: Session, audit: int, number: int, known: Known) -> list[tuple[int, int]]:
+    kept = [
+        (interval, seen)
+        for interval, seen in session.rows(
+            f"SELECT intervals.number, {_SIGHT} FROM intervals {_IN_RUN} "  # noqa: S608  (our own text)
+            "ORDER BY intervals.checked, intervals.number",
+            number,
+            audit,
+            number,
+            number,
+        )
+    ]
+    fresh = [interval for interval, seen in kept if (interval, seen) not in known]
+    for start in range(0, len(fresh), _CHUNK):
+        some = fresh[start : start + _CHUNK]
+        marks = ", ".join("?" * len(some))
+        _read(session.rows(f"{_KEPT} WHERE intervals.number IN ({marks})", number, *some), known)
+    return kept
+
+
+def _read(found: Iterable[Row], known: Known) -> list[tuple[int, int]]:
+    """Which they are; the rows themselves are added to those that are known."""
+    unpacked, places, texts = documents.unpacked, [], []
+    for interval, seen, one, two, *more in found:
+        places.append((interval, seen))
+        texts.append(documents.row_text(unpacked(bytes(one)), unpacked(bytes(two)), *more))
+    known.update(zip(places, documents.rows(texts), strict=True))
+    return places
 
 
 def parts(session: Session, audit: int, number: int) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from probe.encoding import encode
 from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.database import OPEN
-from probe.history.rebuilding import parts, rebuilt
+from probe.history.rebuilding import Known, parts, rebuilt
 from probe.history.recording import write_parts, write_rows
 from probe.history.runs import FINISHED, add_run, audit_number, ended, find_runs, put_run, seconds_from
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally
@@ -107,9 +107,12 @@ class History:
 
     def changes(self, audit: str, old: int | None, new: int) -> Changes:
         """From run `old`, or from the finished run before `new`. Raises NotKept."""
-        return self._database.read(
-            lambda session: self._changes(session, audit, old, self._report(session, audit, new), new)
-        )
+
+        def work(session: Session) -> Changes:
+            known: Known = {}
+            return self._changes(session, audit, old, self._report(session, audit, new, known), new, known)
+
+        return self._database.read(work)
 
     def tallies(self, audit: str, first: int, last: int) -> dict[int, Tally]:
         """What changed in each of the finished runs from `first` to `last`, counted when they were recorded: for lists,
@@ -136,8 +139,9 @@ class History:
         """A run's report and what it changed, read at once. Raises NotKept."""
 
         def work(session: Session) -> tuple[Report, Changes]:
-            report = self._report(session, audit, number)
-            return report, self._changes(session, audit, None, report, number)
+            known: Known = {}
+            report = self._report(session, audit, number, known)
+            return report, self._changes(session, audit, None, report, number, known)
 
         return self._database.read(work)
 
@@ -273,7 +277,7 @@ class History:
             )
         return found[0]
 
-    def _report(self, session: Session, audit: str, number: int) -> Report:
+    def _report(self, session: Session, audit: str, number: int, known: Known | None = None) -> Report:
         run = self._run(session, audit, number)
         if run.state is not RunState.FINISHED or run.summary is None:
             raise NotKept(
@@ -282,7 +286,7 @@ class History:
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
         try:
-            report = rebuilt(session, audit_number(session, audit), run, run.summary)
+            report = rebuilt(session, audit_number(session, audit), run, run.summary, {} if known is None else known)
         except ValueError as error:
             raise self._database.damaged(error) from None
         # What passed may be gone by now: then nothing is told that would not be the same with it.
@@ -297,9 +301,12 @@ class History:
         found = find_runs(session, audit, f"{FINISHED} AND runs.number < ?", 1, number)
         return found[0].number if found else None
 
-    def _changes(self, session: Session, audit: str, old: int | None, new: Report, number: int) -> Changes:
+    def _changes(
+        self, session: Session, audit: str, old: int | None, new: Report, number: int, known: Known | None = None
+    ) -> Changes:
+        """`known`: the rows of `new`, where it was read from here."""
         before = self._before(session, audit, number) if old is None else old
-        older = self._report(session, audit, before) if before is not None else None
+        older = self._report(session, audit, before, known) if before is not None else None
         rows = older.checks if older is not None else ()
         return trends.told(session, audit_number(session, audit), number, compare(older, new), rows, new.checks)
 
