@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from typing import TYPE_CHECKING
 
 from probe.cli.exitcodes import Exit
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
     from probe.protocols.named import Named
 
+_LEAST = 80
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="what each sends, what counts as healthy (also without an action)")
+    actions.add_parser(
+        "list", help="what each sends, what is healthy, what that proves, what the server logs (also without an action)"
+    )
     show = actions.add_parser("show", help="one of them as a piece of a matrix, to copy and change")
     show.add_argument("name", metavar="NAME", help="a protocol, such as redis")
     parser.set_defaults(action="list")
@@ -30,17 +35,49 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list() -> int:
-    from tabulate import tabulate
-
     from probe.protocols import NAMED
+    from probe.protocols.plain import PLAIN
 
-    rows = [(name, _transports(known), _plain(known.sends), _plain(known.healthy)) for name, known in NAMED.items()]
-    headers = ("NAME", "OVER", "SENDS", "HEALTHY IF IT SAYS")
-    taken = max(map(len, NAMED)) + len("tcp udp") + 3 * len("  ")
-    room = max(20, min((shutil.get_terminal_size().columns - taken) // 2, 70))
-    print(tabulate(rows, headers=headers, tablefmt="plain", maxcolwidths=[None, None, room, room]))
-    print("\nportcheck protocols show NAME prints one as a piece of a matrix,\nwith what it proves and what is logged.")
+    width = max(_LEAST, shutil.get_terminal_size((_LEAST, 24)).columns)
+    for name, known in {**PLAIN, **NAMED}.items():
+        port = f" {known.port}" if known.port else ""
+        print(f"{name}  {over(name)}{port}")
+        for label, text in told(known):
+            print(_wrapped(f"    {label:<9}", text.replace("`", ""), width))
+        print()
+    print("portcheck protocols show NAME: one of the services as a piece of a matrix.")
     return Exit.CONFORMS
+
+
+def _wrapped(first: str, text: str, width: int) -> str:
+    """What people copy stays whole."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def over(name: str) -> str:
+    """What carries it: `TCP`, `TCP, UDP`, `HTTP`."""
+    from probe.model.protocols import WEB, spoken
+
+    ways = [way.protocol.transport.upper() for way in spoken(name) if way.protocol is not None]
+    return "HTTP" if name in WEB or name.startswith("http") else ", ".join(ways)
+
+
+def told(known: Named) -> tuple[tuple[str, str], ...]:
+    """What people want to know of it, each with its label."""
+    return (
+        ("sends", known.sends),
+        ("healthy", known.healthy),
+        ("proves", known.proves),
+        ("logged", known.logs),
+        *((("verified", known.verified),) if known.verified else ()),
+    )
 
 
 def _show(name: str) -> int:
@@ -69,13 +106,3 @@ def _without(word: str, near: str) -> str:
         hint = f"show {plain!r}, and put the step 'tls' before the others"
         return f"protocols: {word!r} is {plain!r} inside TLS\n  hint: {hint}"
     return f"protocols: {word!r} has no dialogue of its own\n  hint: portcheck protocols lists those that have one"
-
-
-def _transports(known: Named) -> str:
-    if known.web:
-        return "http"
-    return " ".join(word for word, steps in (("tcp", known.tcp), ("udp", known.udp)) if steps)
-
-
-def _plain(text: str) -> str:
-    return text.replace("`", "")

@@ -18,14 +18,15 @@ Steps = list[dict[str, Any]]
 class Named:
     """It has `tcp` or `udp`, or both, or `web`: the keys of a service that is asked in HTTP.
 
-    `port` is its usual one. `sends`, `healthy`, `proves` and `logs` are for people: what goes out, what must come back,
-    what that proves, what the server writes into its log; `verified`: which real servers were asked, empty where only
-    peers were that are written from the documents. `programs` are names of processes that speak it, as the
-    kernel has them (15 characters at most), with spaces between. `tell` puts an answer into words: the first bytes of
-    what came over a transport.
+    `port` is its usual one, 0 for none. `sends`, `healthy`, `proves` and `logs` are for people: what goes out, what
+    must come back, what that proves, what the server writes into its log; `verified`: which real servers were asked,
+    empty where only peers were that are written from the documents. `programs` are names of processes that speak it,
+    as the kernel has them (15 characters at most), or of what a machine for programs runs (`Kafka` of `java`, `rabbit`
+    of `beam.smp`), with spaces between. `tell` puts an answer into words: the first bytes of what came over a
+    transport.
     """
 
-    port: int
+    port: int = 0
     sends: str
     healthy: str
     proves: str

@@ -1,4 +1,4 @@
-"""`portcheck protocols`: what is shown, and why there is nothing to show."""
+"""`portcheck protocols`: what each is asked, told in the terminal, and as a piece of a matrix."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ from typing import Any
 
 import pytest
 
-
-def test_the_list_and_one_of_it(portcheck: Any) -> None:
-    code, out, _ = portcheck("protocols")
-    assert code == 0
-    assert "\nredis " in out
-    code, out, _ = portcheck("protocols", "show", "redis")
-    assert code == 0
-    assert "PING" in out
+from probe.model.words import Protocol
+from probe.protocols import NAMED
 
 
+@pytest.mark.parametrize("words", [("protocols",), ("protocols", "list")], ids=" ".join)
 @pytest.mark.parametrize("width", [80, 200])
-def test_the_list_keeps_to_the_terminal(portcheck: Any, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+def test_the_list_tells_all_of_each(
+    portcheck: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], width: int
+) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    code, out, _ = portcheck("protocols")
-    assert code == 0
-    assert width - 40 < max(map(len, out.splitlines())) <= width
+    code, out, err = portcheck(*words)
+    assert (code, err) == (0, "")
+    # An address is not broken.
+    assert [line for line in out.splitlines() if len(line) > width and "https://" not in line] == []
+    blocks = {block.split()[0]: " ".join(block.split()) for block in out.split("\n\n")[:-1]}
+    assert blocks.keys() == NAMED.keys() | set(Protocol)
+    for name, known in NAMED.items():
+        for text in (known.sends, known.healthy, known.proves, known.logs, known.verified):
+            assert text.replace("`", "") in blocks[name]
+    assert blocks["dns"].startswith("dns TCP, UDP 53 sends ")
+    assert blocks["etcd"].startswith("etcd HTTP 2379 sends ")
+    assert blocks["tls"].startswith("tls TCP sends ")
+
+
+def test_one_as_a_piece_of_a_matrix(portcheck: Any) -> None:
+    code, out, err = portcheck("protocols", "show", "redis")
+    assert (code, err) == (0, "")
+    assert "  redis:\n    role: ROLE\n    port: 6379\n" in out
 
 
 @pytest.mark.parametrize(

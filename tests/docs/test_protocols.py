@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from probe.cli.protocols import over
 from probe.model.matrix import Service
 from probe.protocols import NAMED
+from probe.protocols.plain import PLAIN
 from probe.spec import matrix
 from probe.spec.matrix.named import asked, web
 from probe.spec.matrix.piece import piece
@@ -21,9 +23,16 @@ MARKS = re.compile(r"(<!-- table -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 def table() -> str:
     lines = ["| name | over | it sends | healthy is | that proves | the server logs | verified with |"]
     lines += ["| --- " * 7 + "|"]
-    for name, known in NAMED.items():
-        over = "HTTP" if known.web else ", ".join(word for word in ("tcp", "udp") if getattr(known, word)).upper()
-        cells = (f"`{name}`", over, known.sends, known.healthy, known.proves, known.logs, known.verified or "*not yet*")
+    for name, known in {**PLAIN, **NAMED}.items():
+        cells = (
+            f"`{name}`",
+            over(name),
+            known.sends,
+            known.healthy,
+            known.proves,
+            known.logs,
+            known.verified or "*not yet*",
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
