@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from probe.model.dialogue import LONGEST
 from probe.model.observation import Failure, Observation
 from probe.model.words import Protocol, State
+from probe.probes.hangup import reconsidered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -162,7 +163,10 @@ class Round:
         try:
             longest = LONGEST if attempt.aim.dialogue is not None else 0.0
             async with asyncio.timeout(self._terms.timeout + longest + _BELT):
+                began = time.monotonic()
                 seen, rtt = await prober.probe(attempt, self._terms)
+                if self._terms.careful:
+                    seen = await reconsidered(attempt, self._terms, seen, time.monotonic() - began)
         except TimeoutError:
             # A prober keeps its own time; if one ever does not, that is our fault and not the network's.
             seen = Observation(state=State.ERROR, failure=Failure.OTHER, text="the prober did not end in time")

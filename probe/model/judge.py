@@ -17,6 +17,7 @@ from probe.model.http import without_port
 from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, Receipts, TargetView
 from probe.model.path import Path
 from probe.model.result import Where
+from probe.model.tls import HUNG_UP, NO_TLS
 from probe.model.words import Cause, Expect, Listen, Phase, Protocol, State, Transport, Verdict
 
 # Failures of which the source's own kernel knows that nothing was sent, and why.
@@ -225,8 +226,10 @@ def _answered(situation: Situation, seen: Observation) -> Judgement:
         return _blocked(Cause.PAYLOAD, None)
     if tls_complaints(situation):
         return _mismatch(Cause.TLS)
+    if seen.failure is not None and seen.operation is Operation.TLS:
+        return _mismatch(_no_session(situation, seen))
     if seen.failure is Failure.BAD_ANSWER:
-        return _mismatch(Cause.TLS if seen.operation == "tls" else Cause.WRONG_SERVICE)
+        return _mismatch(Cause.WRONG_SERVICE)
     if check.dialogue is not None:
         return _told_wrongly(situation, seen) or _there(situation)
     if seen.status is not None and not http_healthy(seen.status, check.status):
@@ -270,7 +273,19 @@ def _told_wrongly(situation: Situation, seen: Observation) -> Judgement | None:
             target = Where(address=situation.check.address, side="at")
             return Judgement(verdict=Verdict.DOWN, cause=Cause.OVERLOAD, where=target)
         return _blocked(Cause.PAYLOAD, None)
-    return _mismatch(Cause.TLS if seen.operation is Operation.TLS else _silent(situation, seen))
+    return _mismatch(_silent(situation, seen))
+
+
+def _no_session(situation: Situation, seen: Observation) -> Cause | None:
+    """What it means that a handshake for TLS came to nothing."""
+    if seen.text in (NO_TLS, HUNG_UP) and situation.holder is Holder.ANOTHER:
+        return Cause.WRONG_SERVICE
+    # Who had agreed to shake hands, or said what he does not like, speaks TLS, or should. In a dialogue so does who is
+    # silent: a service without TLS may wait for the end of a line. Whoever stands before it may be ill.
+    told = seen.failure is Failure.BAD_ANSWER or seen.proof is Proof.ANSWERED
+    waits = situation.check.dialogue is not None and seen.failure is Failure.TIMEOUT
+    own = situation.holder in (Holder.SPEAKER, Holder.UNKNOWN)
+    return Cause.TLS if told or (waits and own) else _silent(situation, seen)
 
 
 def _silent(situation: Situation, seen: Observation) -> Cause | None:

@@ -9,6 +9,11 @@ from probe.model.secret import Secret
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 """The oldest first: https://www.rfc-editor.org/rfc/rfc8446, and those that it replaced."""
 
+NO_TLS = "what came is no TLS"
+"""The words for an answer that does not read as TLS."""
+HUNG_UP = "it hangs up on a TLS handshake, and not on who says nothing"
+"""The words for a peer that answered nothing, and ended the connection because of what it was told."""
+
 
 class TlsDemand(msgspec.Struct, frozen=True, kw_only=True):
     """As a matrix has it. `name`: the certificate must be made out to `server_name`, or to what is dialled where that

@@ -13,12 +13,13 @@ import msgspec
 
 from probe import __version__
 from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
+from probe.model.tls import NO_TLS
 from probe.model.words import Protocol, State
 from probe.probes import handshake
 from probe.probes.classify import from_error, read_icmp, silence, watch_errors
 from probe.probes.request import Asking
 from probe.probes.tcp import round_trip
-from probe.probes.tls import NO_TLS, context, shaken, words
+from probe.probes.tls import context, shaken, words
 from probe.text import printable
 
 if TYPE_CHECKING:

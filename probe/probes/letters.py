@@ -28,6 +28,9 @@ async def exchange(attempt: Attempt, terms: Terms, dialogue: Dialogue) -> Observ
         try:
             watch_errors(sock)
             bind = terms.bind_for(attempt.address)
+            if dialogue.source_port:
+                # A DHCP client of this host's may hold it, and shares it: connected, we hear our server alone.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if bind or dialogue.source_port:
                 sock.bind((bind, dialogue.source_port))
             operation = Operation.CONNECT

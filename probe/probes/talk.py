@@ -21,13 +21,15 @@ from probe.probes.tls import Secured, TlsFailed
 from probe.text import excerpt
 
 if TYPE_CHECKING:
-    from probe.model.dialogue import Dialogue, Pattern
+    from probe.model.dialogue import Dialogue, Pattern, Step
     from probe.model.tls import TlsFacts, TlsTerms
     from probe.probes.attempt import Attempt, Terms
     from probe.probes.fitting import Ids
 
 # How long a service may think about an answer where the matrix does not say: many look up who asks first.
 _THINKING = 5.0
+# Who had to speak first, and did not, has so long to answer us.
+_AT_LAST = 1.0
 # A peer that still talks when we leave is heard out for a moment, so that it need not complain about a reset.
 _FAREWELL, _MOST_FAREWELL = 0.2, 65_536
 _PIECE = 4096
@@ -165,8 +167,11 @@ class _Talk:
 
     async def hold(self, dialogue: Dialogue, local: str) -> Observation:
         try:
-            for step in dialogue.steps:
-                await self._take(step)
+            for number, step in enumerate(dialogue.steps):
+                try:
+                    await self._take(step)
+                except Ended as error:
+                    raise await self._answer_at_last(error, dialogue.steps[number:]) from None
         except Ended as error:
             return Observation(
                 # What cannot be asked is our own fault.
@@ -196,6 +201,21 @@ class _Talk:
                 await self._expect(step.patterns, step.unhealthy, step.most, step.within)
             case Secure():
                 await self._secure(step)
+
+    async def _answer_at_last(self, end: Ended, left: tuple[Step, ...]) -> Ended:
+        """Who was to speak first and is silent may wait for us: what he says to our next words tells who he is."""
+        words = next((step for step in left if isinstance(step, Send)), None)
+        greeting = left[0]
+        if end.failure is not Failure.TIMEOUT or self._asked or self._said or words is None:
+            return end
+        if not isinstance(greeting, Expect):
+            return end  # it was to shake hands for TLS
+        try:
+            await self._send(filled(words.parts, self._ids))
+            await self._hear(greeting.patterns, greeting.unhealthy, greeting.most, _AT_LAST)
+        except Ended as error:
+            return error if error.failure is Failure.BAD_ANSWER else end
+        return end  # a greeting that comes this late
 
     async def _secure(self, step: Secure) -> None:
         if step.ask:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from probe.model.observation import Failure
-from probe.model.tls import TlsFacts, TlsTerms
+from probe.model.tls import NO_TLS, TlsFacts, TlsTerms
 from probe.text import printable
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ _WORDS = {
     "TLSV1_ALERT_ACCESS_DENIED": "it refuses the client certificate",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "it refuses the handshake: no common cipher, or it demands a client certificate",
 }
-NO_TLS = "what came is no TLS"
-"""The words for an answer that does not read as TLS."""
 _OTHER_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 # What OpenSSL says of bytes that are no TLS.
 _NO_TLS = frozenset(

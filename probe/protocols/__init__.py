@@ -86,7 +86,8 @@ _RELAYS = frozenset({
     "docker-proxy", "rootlessport", "stunnel", "stunnel4", "socat", "systemd-socket-", "kube-proxy", "pasta",
     "slirp4netns",
 })  # fmt: skip
-_RUNTIMES = frozenset({"java", "beam", "beam.smp", "systemd"})
+# It opens sockets for others.
+_RUNTIMES = frozenset({"systemd"})
 _BALANCERS = frozenset({"haproxy", "nginx", "envoy", "traefik", "caddy"})
 # Rows that name no service but HTTP or TLS itself.
 _HTTP = frozenset({Protocol.HTTP, Protocol.HTTPS, Protocol.HTTP_OR_HTTPS})
@@ -94,7 +95,8 @@ _WEB_SERVERS = frozenset({"apache2", "httpd", "lighttpd", "h2o", "angie", "openr
 # They are known for another protocol, and have a port for HTTP too (statistics, an API, DNS over HTTPS).
 _ALSO_WEB = frozenset({
     "named", "unbound", "coredns", "pdns_server", "pdns_recursor", "knotd", "kresd", "consul", "dragonfly",
-    "ganesha.nfsd", "ceph-mgr", "kafka", "mongod", "proxysql", "maxscale", "mysqlrouter",
+    "ganesha.nfsd", "ceph-mgr", "mongod", "proxysql", "maxscale", "mysqlrouter", "Kafka", "QuorumPeerMain",
+    "ZooKeeperServerMain", "rabbit", "Artemis", "DirectoryServer",
 })  # fmt: skip
 
 
@@ -116,9 +118,11 @@ def told(word: str, transport: Transport, said: bytes) -> str:
 
 
 def holder(word: str, by: str) -> Holder:
-    """What the processes that hold a port (`redis-server (pid 812)`, several with commas) are to this protocol."""
+    """What the processes that hold a port (`redis-server (pid 812)`, `java Kafka (pid 9)`, several with commas) are to
+    this protocol.
+    """
     known, http = known_as(word), word in _HTTP
-    names = {name.partition(" (pid ")[0] for name in by.split(", ") if " (pid " in name}
+    names = {name.partition(" (pid ")[0].split()[-1] for name in by.split(", ") if name.strip().find(" (pid ") > 0}
     if not names or (known is None and not http and word != Protocol.TLS):
         return Holder.UNKNOWN
     if names & (_web_programs() if http else set(known.programs.split() if known is not None else ())):

@@ -21,6 +21,6 @@ AMQP = Named(
     healthy="`Connection.Start`, or the header of another version",
     proves="an AMQP broker is there; nobody logs in",
     logs="RabbitMQ: the connection, and that it ended during the handshake",
-    programs="beam.smp beam qpidd java",
+    programs="rabbit qpidd Artemis",
     tell=lambda said, _: "AMQP header of another version" if said.startswith(b"AMQP") else "AMQP Connection.Start",
 )

@@ -26,7 +26,7 @@ def _tell(said: bytes, _: Transport) -> str:
 
 DHCP = Named(
     port=67,
-    verified="ISC dhcpd 4.4.3-P1",
+    verified="ISC dhcpd 4.4.3-P1, dnsmasq 2.90",
     udp=[
         {
             "send": {"hex": f"01 01 06 00 <id:4> 00*4 <own-address> 00*12 {_HARDWARE} 00*192 {_OPTIONS}"},

@@ -15,6 +15,6 @@ KAFKA = Named(
     healthy="an answer with that id",
     proves="a Kafka broker or controller is there and reads requests; no topic is asked for",
     logs="nothing at the default level",
-    programs="java kafka",
+    programs="Kafka",
     tell=lambda _, __: "Kafka answer to ApiVersions",
 )

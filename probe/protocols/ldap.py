@@ -29,11 +29,12 @@ LDAP = Named(
     healthy="an entry or a result with that id, even one that refuses the search",
     proves="a directory server is there and reads requests; nobody binds",
     logs="slapd: nothing, or the connection where it logs those",
-    programs="slapd ns-slapd dirsrv samba lsass opendj java",
+    programs="slapd ns-slapd dirsrv samba lsass DirectoryServer",
     tell=lambda _, __: "LDAP answer",
 )
 LDAPS = Named(
     port=636,
+    verified="OpenLDAP 2.5.13",
     tcp=[{"tls": True}, *_STEPS],
     sends="a complete TLS handshake, and inside it what `ldap` sends",
     healthy="what `ldap` wants",

@@ -21,7 +21,8 @@ REDIS = Named(
     port=6379,
     verified="Redis 7.0.15, with and without a password",
     tcp=[
-        {"send": r"PING\r\n"},
+        # In full, as clients send it: what waits for more than six bytes answers to that too.
+        {"send": r"*1\r\n$4\r\nPING\r\n"},
         {
             # Some sites rename PING away: who says so in these words has read it.
             "expect": [r"+PONG\r\n", "-NOAUTH ", "-NOPERM ", "-ERR unknown command"],

@@ -20,7 +20,7 @@ SMTP = Named(
     sends="after the greeting `QUIT`; no mail is begun",
     healthy="a greeting, `220 …`, and `221` at the end",
     proves="a mail server is there and serves this source; `421`, `521` and `554` are unhealthy",
-    logs="two lines, the connection and its end",
+    logs="Exim: nothing; others: the connection and its end",
     programs="master smtpd exim4 exim sendmail sendmail-mta opensmtpd postscreen",
     tell=lambda _, __: "SMTP greeting, and farewell",
 )

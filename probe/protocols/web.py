@@ -41,17 +41,18 @@ DOCKER_REGISTRY = Named(
     sends="`GET /v2/`",
     healthy="200 or 401, with `Docker-Distribution-Api-Version: registry/2.0`",
     proves="a container registry is there (https://distribution.github.io/distribution/spec/api/); no image is pulled",
-    logs="docker-registry: one line for the request",
+    logs="docker-registry: two lines for the request",
     programs="registry docker-registry",
 )
 ELASTICSEARCH = Named(
     port=9200,
-    web=_web("/", _REFUSED, '(?mi)^x-elastic-product: elasticsearch|"cluster_name"|opensearch'),
+    # Before 7.14 nothing but the error says who refuses.
+    web=_web("/", _REFUSED, '(?mi)^x-elastic-product: elasticsearch|"cluster_name"|opensearch|"security_exception"'),
     sends="`GET /`",
     healthy="200 with the cluster's name, or 401 or 403 with `X-elastic-product: Elasticsearch`",
     proves="an Elasticsearch or OpenSearch node is there; the state of its cluster is not asked",
     logs="nothing",
-    programs="java opensearch",
+    programs="Elasticsearch OpenSearch",
 )
 ETCD = Named(
     port=2379,

@@ -18,6 +18,7 @@ import msgspec
 from probe.model.words import Transport
 from probe.text import printable
 from probe.witness import sockdiag
+from probe.witness.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -168,8 +169,7 @@ def holders(inodes: set[int], proc: Path = Path("/proc")) -> dict[int, Holder]:
         try:
             inodes = {wanted[link] for link in _links(folder / "fd") if link in wanted} - found.keys()
             if inodes:
-                name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                found.update(dict.fromkeys(inodes, Holder(name, pid, _uid(folder))))
+                found.update(dict.fromkeys(inodes, Holder(program(folder), pid, _uid(folder))))
         except OSError:
             continue  # gone meanwhile, or not ours to read
     return found

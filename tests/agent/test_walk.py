@@ -14,6 +14,7 @@ from probe.agent import walk as module
 from probe.agent.walk import Walker
 from probe.model.observation import Failure, Icmp, Observation, Operation, Proof
 from probe.model.ports import PortSet
+from probe.model.tls import HUNG_UP
 from probe.model.words import Protocol, State
 from probe.wire.messages import Aim, Outcome, Walk
 
@@ -266,3 +267,22 @@ async def test_a_prober_that_breaks_costs_its_own_attempt(walk: Any, monkeypatch
     seen = (await walk(aim("7", protocol=Protocol.UDP))).seen[0, 7]
     assert (seen.state, seen.failure) == (State.ERROR, Failure.OTHER)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("once", [True, False], ids=["careful", "rounds"])
+async def test_who_hangs_up_on_a_handshake_is_looked_at_again(walk: Any, quick: None, once: bool) -> None:
+    """With care: in the first round haste is no finding yet."""
+    came: Counter[str] = Counter()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came["at all"] += 1
+        came["with a word"] += bool(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    walked = await walk(aim(port, protocol=Protocol.TLS), timeout=2.0, once=once)
+    server.close()
+    seen = walked.seen[0, port]
+    assert (seen.failure, seen.text) == (Failure.BAD_ANSWER, HUNG_UP)
+    assert came == ({"at all": 2, "with a word": 1} if once else {"at all": 3, "with a word": 2})

@@ -11,7 +11,7 @@ from probe.model.dialogue import Dialogue, Known, Pattern, Send
 from probe.model.ends import Ends
 from probe.model.judge import judge
 from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, TargetView
-from probe.model.tls import TlsDemand
+from probe.model.tls import HUNG_UP, NO_TLS, TlsDemand
 from probe.model.words import Cause, Phase, Protocol, State, Verdict
 
 DIALOGUE = Dialogue(steps=(Send((Known(b"hi"),)), dialogue.Expect(patterns=(Pattern(start=(Known(b"ho"),)),))))
@@ -29,7 +29,6 @@ SILENT = {"state": State.OPEN, "operation": Operation.RECEIVE, "proof": Proof.AC
         (SAID | {"failure": Failure.BAD_ANSWER, "operation": Operation.TLS}, {}, Verdict.MISMATCH, Cause.TLS),
         # What is demanded of TLS is demanded of a service that declined it too.
         (SAID, {"tls": TlsDemand(minimum="1.2")}, Verdict.MISMATCH, Cause.TLS),
-        (SILENT | {"failure": Failure.TIMEOUT, "operation": Operation.TLS}, {}, Verdict.MISMATCH, Cause.TLS),
         # Nothing was said: what that means depends on who did not say it.
         (SILENT | {"failure": Failure.TIMEOUT}, {}, Verdict.MISMATCH, None),
         (SILENT | {"failure": Failure.TIMEOUT}, {"holder": Holder.SPEAKER}, Verdict.MISMATCH, Cause.UNHEALTHY),
@@ -68,3 +67,55 @@ def test_a_service_that_is_asked_in_its_own_protocol(
     given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "dialogue": DIALOGUE, **more}
     found = judge(situation(seen=Observation(**seen), **given))
     assert (found.verdict, found.cause) == (verdict, cause)
+
+
+NONSENSE, HANGS_UP = {"failure": Failure.BAD_ANSWER, "text": NO_TLS}, {"failure": Failure.BAD_ANSWER, "text": HUNG_UP}
+REFUSES = {"failure": Failure.BAD_ANSWER, "text": "it demands a client certificate"}
+SHUT, DUMB = {"failure": Failure.CLOSED}, {"failure": Failure.TIMEOUT}
+
+
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.HTTPS, Protocol.TLS])
+@pytest.mark.parametrize(
+    ("seen", "holder", "cause"),
+    [
+        # What it said, or for what it hung up, is proof that it speaks no TLS; who it is, that it never would.
+        *((seen, holder, Cause.TLS) for seen in (NONSENSE, HANGS_UP) for holder in Holder if holder != "another"),
+        (NONSENSE, Holder.ANOTHER, Cause.WRONG_SERVICE),
+        (HANGS_UP, Holder.ANOTHER, Cause.WRONG_SERVICE),
+        # Whoever complains in TLS speaks it.
+        *((REFUSES, holder, Cause.TLS) for holder in Holder),
+        # Who hangs up on everybody, or is silent, may have a dead back end.
+        (SHUT, Holder.UNKNOWN, None),
+        *((SHUT, holder, Cause.UNHEALTHY) for holder in (Holder.SPEAKER, Holder.RELAY, Holder.BALANCER)),
+        (DUMB, Holder.RELAY, Cause.UNHEALTHY),
+        *((seen, Holder.ANOTHER, Cause.WRONG_SERVICE) for seen in (SHUT, DUMB)),
+        # It had agreed to shake hands.
+        *((seen | {"proof": Proof.ANSWERED}, Holder.UNKNOWN, Cause.TLS) for seen in (SHUT, DUMB)),
+    ],
+)
+def test_no_tls_session_came_of_it(
+    situation: Any, protocol: Protocol, seen: dict[str, Any], holder: Holder, cause: Cause | None
+) -> None:
+    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol, "holder": holder}
+    given |= {"dialogue": DIALOGUE} if protocol is Protocol.TCP else {}
+    found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | seen), **given))
+    assert (found.verdict, found.cause) == (Verdict.MISMATCH, cause)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "holder", "cause"),
+    [
+        # A service without TLS may wait for the end of a line.
+        (Protocol.TCP, Holder.SPEAKER, Cause.TLS),
+        (Protocol.TCP, Holder.UNKNOWN, Cause.TLS),
+        (Protocol.TCP, Holder.BALANCER, None),
+        (Protocol.HTTPS, Holder.SPEAKER, Cause.UNHEALTHY),
+        (Protocol.HTTPS, Holder.BALANCER, Cause.UNHEALTHY),
+        (Protocol.HTTPS, Holder.UNKNOWN, None),
+    ],
+)
+def test_silence_in_a_handshake(situation: Any, protocol: Protocol, holder: Holder, cause: Cause | None) -> None:
+    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol, "holder": holder}
+    given |= {"dialogue": DIALOGUE} if protocol is Protocol.TCP else {}
+    found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | DUMB), **given))
+    assert (found.verdict, found.cause) == (Verdict.MISMATCH, cause)

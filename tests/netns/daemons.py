@@ -35,6 +35,7 @@ PROGRAMS = {
     "node-exporter": "prometheus-node-exporter",
     "registry": "docker-registry",
     "exim": "/usr/sbin/exim4",
+    "ceph": "ceph-mon",
 }
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
@@ -47,6 +48,7 @@ class Daemons:
     host: str
     folder: Path
     started: list[str] = field(default_factory=list)
+    read: dict[str, int] = field(default_factory=dict)
 
     def start(self, *names: str) -> None:
         """All of them at once; they listen when this returns."""
@@ -66,6 +68,12 @@ class Daemons:
 
     def log(self, name: str) -> str:
         return (self.folder / name / "log").read_text(encoding="utf-8", errors="replace")
+
+    def news(self, name: str) -> list[str]:
+        """The lines that it has written since this was last asked."""
+        text, upto = self.log(name), self.read.get(name, 0)
+        self.read[name] = len(text)
+        return text[upto:].splitlines()
 
     def run(self, place: Path, *words: str | Path, user: str = "", **environment: str) -> None:
         """A process whose output is the log."""
@@ -156,23 +164,17 @@ def ganesha(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "ganesha.nfsd", "-F", "-f", config, "-L", "STDOUT", "-p", place / "pid", "-N", "NIV_EVENT")
 
 
+def start_tgtd(daemons: Daemons, place: Path) -> None:
+    """Its control socket is one of the machine's, unless it is told where else."""
+    daemons.run(place, "/usr/sbin/tgtd", "-f", TGT_IPC_SOCKET=f"{place}/control")
+
+
 def tgtd(daemons: Daemons, place: Path) -> None:
-    daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "7")
+    start_tgtd(daemons, place)
     eventually(lambda: "tcp 3260" in daemons.lab.listening(daemons.host), READY_SECONDS, "tgtd to listen")
-    control = (
-        *daemons.lab.prefix(daemons.host),
-        "tgtadm",
-        "-C",
-        "7",
-        "--lld",
-        "iscsi",
-        "--mode",
-        "target",
-        "--tid",
-        "1",
-    )
-    once(*control, "--op", "new", "-T", "iqn.2001-04.com.example:disk")
-    once(*control, "--op", "bind", "-I", "ALL")
+    control = ("env", f"TGT_IPC_SOCKET={place}/control", "tgtadm", "--lld", "iscsi", "--mode", "target", "--tid", "1")
+    once(*daemons.lab.prefix(daemons.host), *control, "--op", "new", "-T", "iqn.2001-04.com.example:disk")
+    once(*daemons.lab.prefix(daemons.host), *control, "--op", "bind", "-I", "ALL")
 
 
 def postgresql(daemons: Daemons, place: Path) -> None:
@@ -215,11 +217,10 @@ def rabbitmq(daemons: Daemons, place: Path) -> None:
 
 def zookeeper(daemons: Daemons, place: Path) -> None:
     config = write(place, "conf", f"dataDir={place}/data\nclientPort=2181\nadmin.enableServer=false\n")
-    jars = ":".join(
-        ["/usr/share/java/zookeeper.jar", "/etc/zookeeper/conf", *map(str, Path("/usr/share/java").glob("*.jar"))]
-    )
+    names = ("zookeeper", "slf4j-log4j12", "log4j-1.2")
+    jars = ":".join(["/etc/zookeeper/conf", *(f"/usr/share/java/{name}.jar" for name in names)])
     daemons.run(
-        place, "java", "-Xmx128m", "-cp", jars, "-Dzookeeper.log.dir=.",
+        place, "java", "-Xmx128m", "-cp", jars, "-Dzookeeper.root.logger=INFO,CONSOLE",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain", config,
     )  # fmt: skip
 
@@ -283,13 +284,19 @@ def nginx(daemons: Daemons, place: Path) -> None:
 
 
 def haproxy(daemons: Daemons, place: Path) -> None:
-    """Statistics, and two balancers whose back ends are dead: in HTTP, and in TCP."""
+    """Statistics, two balancers whose back ends are dead, in HTTP and in TCP, and one in HTTPS that answers itself."""
+    pem = place / "pem"
+    once("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=balancer.example",
+         "-keyout", pem, "-out", place / "certificate")  # fmt: skip
+    with pem.open("ab") as file:
+        file.write((place / "certificate").read_bytes())
     config = write(
         place, "conf", "defaults\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n  mode http\n"
         "  log stdout format raw local0\n  option httplog\n"
         "frontend stats\n  bind :8404\n  stats enable\n  stats uri /stats\n"
         "listen web\n  bind :8000\n  server dead 127.0.0.1:9\n"
-        "listen raw\n  bind :7000\n  mode tcp\n  option tcplog\n  server dead 127.0.0.1:9\n",
+        "listen raw\n  bind :7000\n  mode tcp\n  option tcplog\n  server dead 127.0.0.1:9\n"
+        f"frontend secured\n  bind :8443 ssl crt {pem}\n  http-request return status 200\n",
     )  # fmt: skip
     daemons.run(place, "/usr/sbin/haproxy", "-W", "-db", "-f", config)
 
@@ -303,6 +310,18 @@ def exim(daemons: Daemons, place: Path) -> None:
     )
     shutil.chown(place, "Debian-exim", "Debian-exim")
     daemons.run(place, "/usr/sbin/exim4", "-C", config, "-bdf", "-oX", "25")
+
+
+def ceph(daemons: Daemons, place: Path) -> None:
+    """A monitor that has nobody beside it."""
+    address, cluster = daemons.lab.address(daemons.host), "5ca1ab1e-0000-4000-8000-000000000000"
+    addresses, files = f"[v2:{address}:3300,v1:{address}:6789]", ("-c", place / "conf", "-i", "lab")
+    open_to_all = "".join(f"auth_{which}_required = none\n" for which in ("cluster", "service", "client"))
+    here = f"mon_data = {place}/data\nrun_dir = {place}\n"
+    write(place, "conf", f"[global]\nfsid = {cluster}\nmon_host = {addresses}\n{open_to_all}{here}")
+    once("monmaptool", "--create", "--fsid", cluster, "--addv", "lab", addresses, place / "map")
+    once("ceph-mon", *files, "--mkfs", "--monmap", place / "map")
+    daemons.run(place, "ceph-mon", *files, "-d", "--public-addrv", addresses)
 
 
 SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
@@ -330,6 +349,7 @@ SERVERS: dict[str, Callable[[Daemons, Path], None]] = {
     "nginx": nginx,
     "haproxy": haproxy,
     "exim": exim,
+    "ceph": ceph,
 }
 PORTS: dict[str, tuple[str, ...]] = {
     "sshd": ("tcp 22",),
@@ -354,6 +374,7 @@ PORTS: dict[str, tuple[str, ...]] = {
     "registry": ("tcp 5000",),
     "influxd": ("tcp 8086",),
     "nginx": ("tcp 80",),
-    "haproxy": ("tcp 8404", "tcp 8000", "tcp 7000"),
+    "haproxy": ("tcp 8404", "tcp 8000", "tcp 7000", "tcp 8443"),
     "exim": ("tcp 25",),
+    "ceph": ("tcp 3300", "tcp 6789"),
 }

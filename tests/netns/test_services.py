@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .daemons import PORTS, SERVERS, Daemons, needs, once, write
+from .daemons import PORTS, SERVERS, Daemons, needs, once, start_tgtd, write
 from .harness import pair
 from .lab import Lab, chain, eventually
 
@@ -62,8 +62,13 @@ def shy_redis(daemons: Daemons, place: Path) -> None:
     daemons.run(place, "redis-server", "--bind", "*", "--protected-mode", "yes", "--save", "", "--port", "6381")
 
 
-def empty_tgtd(daemons: Daemons, place: Path) -> None:
-    daemons.run(place, "/usr/sbin/tgtd", "-f", "-C", "8")
+def dhcp_dnsmasq(daemons: Daemons, place: Path) -> None:
+    """It leases addresses of its own network, and knows that of the source."""
+    ranges = (f"{daemons.network}.100,{daemons.network}.110,255.255.255.0", "10.77.1.0,static,255.255.255.0")
+    daemons.run(
+        place, "/usr/sbin/dnsmasq", "-k", "-C", "/dev/null", "--port=0", "--log-facility=-", "--pid-file=",
+        "--user=root", *(f"--dhcp-range={one}" for one in ranges), f"--dhcp-leasefile={place}/leases",
+    )  # fmt: skip
 
 
 def certified(place: Path, name: str) -> tuple[Path, Path]:
@@ -122,10 +127,11 @@ def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
                 (choosy_chronyd, ("udp 1123",)),
                 (lost_chronyd, ("udp 1124",)),
                 (shy_redis, ("tcp 6381",)),
-                (empty_tgtd, ("tcp 3260",)),
+                (start_tgtd, ("tcp 3260",)),
                 (secured_etcd, ("tcp 2379", "tcp 2380")),
                 (secured_redis, ("tcp 6390",)),
                 (secured_slapd, ("tcp 636",)),
+                (dhcp_dnsmasq, ("udp 67",)),
             ):
                 patched.setitem(SERVERS, start.__name__, start)
                 patched.setitem(PORTS, start.__name__, ports)
@@ -133,7 +139,9 @@ def services(_namespaces: None, portcheck: Portcheck) -> Iterator[Run]:
             daemons.start("haproxy", "dnsmasq")
             place = Path(folder) / "secured_etcd"
             text = MATRIX.format(certificate=place / "certificate.pem", key=place / "key.pem")
-            yield portcheck(lab, pair(), text, phase="live")
+            run = portcheck(lab, pair(), text, phase="live")
+            assert (Path(folder) / "dhcp_dnsmasq" / "leases").read_text() == ""
+            yield run
 
 
 MATRIX = """\
@@ -158,6 +166,10 @@ services:
   dead-web: {{role: target, port: 8000, protocol: prometheus}}
   dead-https: {{role: target, port: 7000, protocol: https}}
   dead-raw: {{role: target, port: 7000, protocol: kafka}}
+  balancer: {{role: target, port: 8443, protocol: https, status: 200}}
+  not-tls: {{role: target, port: 5432, protocol: tls}}
+  not-web: {{role: target, port: 5432, protocol: https}}
+  not-kubelet: {{role: target, port: 5432, protocol: kubelet}}
   nobody: {{role: target, port: 7001, protocol: kafka}}
   members: {{role: target, port: 2379, protocol: etcd}}
   peers: {{role: target, port: 2380, protocol: etcd-peer}}
@@ -165,10 +177,12 @@ services:
   redis-tls: {{role: target, port: 6390, protocol: redis/tls}}
   redis-plain: {{role: target, port: 6390, protocol: redis}}
   directory: {{role: target, port: 636, protocol: ldaps}}
+  addresses: {{role: target, port: 67, protocol: dhcp}}
 flows:
-  - {{from: source, to: [members, peers, peers-known, redis-tls, redis-plain, directory]}}
+  - {{from: source, to: [members, peers, peers-known, redis-tls, redis-plain, directory, addresses]}}
   - {{from: source, to: [redis, postgresql, trusted, own-words, idle-client, local-commands, other-network]}}
   - {{from: source, to: [no-targets, no-time, strangers, dead-web, dead-https, dead-raw, nobody]}}
+  - {{from: source, to: [balancer, not-tls, not-web, not-kubelet]}}
 policy: {{inside: ignore, outside: ignore}}
 """
 FOUND = {
@@ -183,8 +197,14 @@ FOUND = {
     "strangers": ("mismatch", "unhealthy", "DENIED"),
     "no-targets": ("mismatch", "unhealthy", "by the other side without an answer"),
     "dead-web": ("mismatch", "unhealthy", "503"),
+    # It hangs up on everybody, after it has looked for a back end for three seconds.
     "dead-https": ("mismatch", "unhealthy", "by the other side"),
     "dead-raw": ("mismatch", "unhealthy", "closed by the other side"),
+    "balancer": ("pass", None, "CN=balancer.example"),
+    # PostgreSQL hangs up on what it does not know, and not on who says nothing.
+    "not-tls": ("mismatch", "tls", "it hangs up on a TLS handshake"),
+    "not-web": ("mismatch", "wrong-service", "it hangs up on a TLS handshake"),
+    "not-kubelet": ("mismatch", "wrong-service", "postgres (pid "),
     "nobody": ("down", "not-listening", ""),
     "members": ("pass", None, "HTTPS: HTTP 200"),
     "peers": ("mismatch", "tls", "client certificate"),
@@ -192,6 +212,7 @@ FOUND = {
     "redis-tls": ("pass", None, "Redis says PONG"),
     "redis-plain": ("mismatch", "tls", "it wants TLS"),
     "directory": ("pass", None, "LDAP answer"),
+    "addresses": ("pass", None, "DHCP ack of server 10.77.3.2"),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from probe.coordinator import selfsigned
 from probe.model.dialogue import Dialogue, Expect, Id, Known, Pattern, Send
 from probe.model.observation import Failure, Operation, Proof
 from probe.model.words import State, Transport
-from probe.probes import talk
+from probe.probes import letters, talk
 from probe.probes.fitting import Ended, Fit, compared, fit
 from probe.protocols import told
 from probe.spec.matrix.named import named
@@ -148,6 +149,21 @@ async def test_silence(peer: Peer, hold: Hold, monkeypatch: pytest.MonkeyPatch) 
     assert (seen.failure, seen.operation) == (Failure.TIMEOUT, Operation.SEND)
 
 
+@pytest.mark.parametrize("transport", Transport)
+async def test_a_dialogue_has_its_time(
+    transport: Transport, peer: Peer, post: Any, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each wait where nothing is said of it, and all of them together."""
+    port = (await post(lambda _: []))[0] if transport is Transport.UDP else await peer(answering(b"", b""))
+    began = time.monotonic()
+    monkeypatch.setattr(talk, "_THINKING", 0.1)
+    seen = await hold(port, [{"send": "a"}, {"expect": "b"}], transport, timeout=0.1)
+    assert (seen.failure, time.monotonic() - began < 1) == (Failure.TIMEOUT, True)
+    monkeypatch.setattr(talk if transport is Transport.TCP else letters, "LONGEST", 0.2)
+    seen = await hold(port, [{"send": "a"}, {"expect": "b", "within": 9}], transport, timeout=9)
+    assert (seen.failure, time.monotonic() - began < 2) == (Failure.TIMEOUT, True)
+
+
 async def test_no_more_is_read_than_is_said(peer: Peer, hold: Hold) -> None:
     async def lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
@@ -162,7 +178,8 @@ async def test_a_dialogue_beyond_bounds_is_not_held(hold: Hold, free_port: int) 
     large = Dialogue(steps=(Expect(patterns=(Pattern(),), most=1 << 20),))
     long = Dialogue(steps=(Expect(patterns=(Pattern(),), within=1e6),))
     many = Dialogue(steps=(Send((Known(b"a"),)),) * 100)
-    for dialogue in (large, long, many):
+    loud = Dialogue(steps=(Send((Known(b"a" * 16_385),)),))
+    for dialogue in (large, long, many, loud):
         seen = await hold(free_port, dialogue)
         assert (seen.state, seen.failure) == (State.ERROR, Failure.OTHER)
 
@@ -304,17 +321,52 @@ async def test_an_answer_from_another_port(post: Any, hold: Hold) -> None:
         assert (seen.failure, seen.text) == (None, f"it answers from port {other.getsockname()[1]}")
 
 
+async def test_an_answer_from_another_address_is_none(post: Any, hold: Hold) -> None:
+    """Where any port will do, the address still counts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.2", 0))
+        stranger.setblocking(False)
+        heard: list[Any] = []
+
+        def at_once(data: bytes) -> list[bytes]:
+            stranger.sendto(b"b", heard[0][1])
+            return []
+
+        port, heard = await post(at_once)
+        seen = await hold(port, [{"send": "a"}, {"expect": "b", "any-port": True}], Transport.UDP, timeout=0.3)
+    assert (seen.state, seen.said) == (State.OPEN_FILTERED, b"")
+
+
+async def test_of_a_datagram_no_more_is_looked_at_than_is_said(post: Any, hold: Hold) -> None:
+    port, _ = await post(lambda _: [b"x" * 100 + b"y"])
+    steps = [{"send": "a"}, {"expect": {"regex": "x+y"}, "most": 100}]
+    assert (await hold(port, steps, Transport.UDP, timeout=0.2)).failure is Failure.BAD_ANSWER
+
+
+async def test_who_meets_himself_has_met_nobody(peer: Peer, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk, "met_itself", lambda _: True)
+    seen = await hold(await peer(answering(b"b")), [{"send": "a"}, {"expect": "b"}])
+    assert (seen.state, seen.failure) == (State.ERROR, Failure.SELF_CONNECT)
+
+
 async def test_a_port_to_send_from(post: Any, hold: Hold, free_port: int) -> None:
     port, heard = await post(lambda _: [b"b"])
     asked = [{"send": "a", "from-port": free_port}, {"expect": "b"}]
-    seen, again = await asyncio.create_task(hold(port, asked, Transport.UDP)), await hold(port, asked, Transport.UDP)
-    assert seen.failure is again.failure is None
+    # One after the other, also where two are to be asked at once.
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(hold(port, asked, Transport.UDP)) for _ in range(2)]
+    assert [task.result().failure for task in tasks] == [None, None]
     assert {peer[1] for _, peer in heard} == {free_port}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("0.0.0.0", free_port))
         seen = await hold(port, asked, Transport.UDP)
         assert (seen.state, seen.failure) == (State.ERROR, Failure.RESOURCES)
         assert "another program" in seen.text
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        # As clients of DHCP hold theirs.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("0.0.0.0", free_port))
+        assert (await hold(port, asked, Transport.UDP)).failure is None
 
 
 async def test_our_own_address_is_known(post: Any, hold: Hold) -> None:
@@ -326,3 +378,30 @@ async def test_our_own_address_is_known(post: Any, hold: Hold) -> None:
 async def test_nobody_there_over_udp(hold: Hold, free_port: int) -> None:
     seen = await hold(free_port, [{"send": "a"}, {"expect": "b"}], Transport.UDP)
     assert (seen.state, seen.failure) == (State.CLOSED, Failure.REFUSED)
+
+
+async def test_who_should_speak_first_and_waits_is_told_our_next_words(
+    peer: Peer, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server in the place of one that greets: what it says of our words tells who it is."""
+    monkeypatch.setattr(talk, "_AT_LAST", 0.3)
+    steps = [{"expect": "220", "unhealthy": "421", "within": 0.2}, {"send": r"QUIT\r\n"}, {"expect": "221"}]
+    server = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    seen = await hold(await peer(server), steps)
+    assert (seen.failure, seen.said[:8]) == (Failure.BAD_ANSWER, b"HTTP/1.1")
+    assert server.heard[0] == b"QUIT\r\n"
+    # A greeting that comes too late is still one, and whoever says nothing to the end stays unknown.
+    for late in (b"220 at last\r\n", b"421 not now\r\n", b""):
+        seen = await hold(await peer(answering(late)), steps)
+        assert seen.failure is Failure.TIMEOUT
+
+    async def leaving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del writer
+        await reader.readline()
+
+    assert (await hold(await peer(leaving), steps)).failure is Failure.TIMEOUT
+    # Who was asked has had his chance.
+    server = answering(b"", b"no")
+    asked = [{"send": "a"}, {"expect": "b", "within": 0.2}, {"send": "c"}]
+    assert (await hold(await peer(server), asked)).failure is Failure.TIMEOUT
+    assert b"c" not in server.heard

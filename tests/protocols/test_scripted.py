@@ -144,6 +144,16 @@ OK, ELASTIC = "200 OK", "X-elastic-product: Elasticsearch"
 ANSWERS = {
     "consul": (OK, "X-Consul-Default-Acl-Policy: allow", '"10.0.0.1:8300"'),
     "elasticsearch": (OK, ELASTIC, '{"cluster_name": "es"}'),
+    "elasticsearch, 7.10, refusing": (
+        "401 Unauthorized",
+        'WWW-Authenticate: Basic realm="security" charset="UTF-8"',
+        '{"error":{"root_cause":[{"type":"security_exception","reason":"missing authentication credentials"}]}}',
+    ),
+    "elasticsearch, opensearch, refusing": (
+        "401 Unauthorized",
+        'WWW-Authenticate: Basic realm="OpenSearch Security"',
+        "Unauthorized",
+    ),
     "kubelet": ("401 Unauthorized", "", "Unauthorized"),
     "kubernetes-api": (OK, "", '{"gitVersion": "v1.30.0"}'),
     "minio": (OK, "Server: MinIO", ""),
@@ -155,9 +165,15 @@ UNWELL = {
     "consul": (OK, "X-Consul-Default-Acl-Policy: allow", '""'),
     "nsqd-http": ("500 Internal Server Error", "", "NOK - broken"),
     "etcd": ("503 Service Unavailable", "", '{"health":"false"}'),
+    "etcd, in words": (OK, "", '{"health":"false"}'),
     "minio": ("503 Service Unavailable", "Server: MinIO", ""),
     "elasticsearch": ("503 Service Unavailable", "", "No server is available to handle this request."),
 }
+
+
+def word(name: str) -> str:
+    """`etcd` of `etcd, in words`."""
+    return name.partition(",")[0]
 
 
 def serving(status: str, header: str, body: str) -> Any:
@@ -202,18 +218,18 @@ async def ask(name: str, port: int) -> tuple[Verdict, Cause | None]:
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_a_web_service_that_is_well(name: str, peer: Peer, secured: ssl.SSLContext) -> None:
-    tls = secured if WEB[name] is Protocol.HTTPS else None
-    assert await ask(name, await peer(serving(*ANSWERS[name]), ssl=tls)) == (Verdict.PASS, None)
+    tls = secured if WEB[word(name)] is Protocol.HTTPS else None
+    assert await ask(word(name), await peer(serving(*ANSWERS[name]), ssl=tls)) == (Verdict.PASS, None)
 
 
-@pytest.mark.parametrize("name", [name for name in ANSWERS if WEB[name] is Protocol.HTTP_OR_HTTPS])
+@pytest.mark.parametrize("name", [name for name in ANSWERS if WEB[word(name)] is Protocol.HTTP_OR_HTTPS])
 async def test_a_web_service_behind_tls_is_the_same(name: str, peer: Peer, secured: ssl.SSLContext) -> None:
-    assert await ask(name, await peer(serving(*ANSWERS[name]), ssl=secured)) == (Verdict.PASS, None)
+    assert await ask(word(name), await peer(serving(*ANSWERS[name]), ssl=secured)) == (Verdict.PASS, None)
 
 
 @pytest.mark.parametrize("name", UNWELL)
 async def test_a_web_service_that_is_not_well(name: str, peer: Peer) -> None:
-    verdict, cause = await ask(name, await peer(serving(*UNWELL[name])))
+    verdict, cause = await ask(word(name), await peer(serving(*UNWELL[name])))
     assert verdict is Verdict.MISMATCH
     assert cause in (Cause.UNHEALTHY, Cause.HTTP_STATUS)
 
