@@ -250,6 +250,9 @@ def test_what_the_ends_saw_never_makes_a_pass(situation: Any, given_: dict[str, 
     elif before.verdict in (Verdict.PASS, Verdict.MISMATCH) and before != found:
         assert found.verdict is Verdict.BLOCKED or found.cause is Cause.CONFLICTING_EVIDENCE
         assert (ends.arrived and ends.answered is not Answer.ACCEPT) or ends.data_lost
+    elif before.verdict is Verdict.EXPOSED and before != found:
+        # Who listens was not asked: somebody answered in its place.
+        assert (found.cause, ends.arrived) == (Cause.CONFLICTING_EVIDENCE, False)
     elif before.verdict is not found.verdict:
         # They tell a firewall from a service that is not there or not asked, and an overload from a firewall.
         assert before.verdict in (Verdict.BLOCKED, Verdict.DOWN, Verdict.INCONCLUSIVE)

@@ -16,7 +16,7 @@ from probe.model.observation import Failure, Operation, Proof
 from probe.model.secret import Secret
 from probe.model.tls import TlsTerms
 from probe.model.words import Protocol, State
-from probe.probes import handshake, http
+from probe.probes import handshake, http, tls
 from probe.probes.tls import Secured, context, words
 
 if TYPE_CHECKING:
@@ -74,6 +74,16 @@ async def test_a_handshake_tells_all(ask: Any, server: Any, authority: Any) -> N
     assert len(seen.tls.chain) == 2
     assert len({sha256(der).digest() for der in seen.tls.chain}) == 2
     assert names == [None]  # an address is no server name
+
+
+@pytest.mark.parametrize(("bound", "value"), [("_MOST_CERTIFICATES", 1), ("_MOST_BYTES", 100)])
+async def test_a_long_chain_is_cut(
+    ask: Any, server: Any, authority: Any, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    """The server's own certificate is kept, however large."""
+    monkeypatch.setattr(tls, bound, value)
+    seen = await ask(handshake, server(authority.intermediate().issue("a.example")), TLS)
+    assert len(seen.tls.chain) == 1
 
 
 async def test_the_server_name(ask: Any, server: Any, authority: Any) -> None:
