@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from probe.report.formats import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -100,14 +102,16 @@ def nothing_shows(*texts: str) -> None:
 
 
 def test_a_run_in_every_format(portcheck: Any, shop: Path, site: list[dict[str, str]]) -> None:
-    files = ("--json", "out.json", "--html", "out.html", "--junit", "out.xml")
-    code, out, err = portcheck("run", "--inventory", "hosts.txt", "--phase", "live", *files)
+    outputs = [word for name in FORMATS for word in ("--format", name, "--output", f"out.{name}")]
+    code, out, err = portcheck("run", "--inventory", "hosts.txt", "--phase", "live", *outputs)
     assert code == 1, err
-    nothing_shows(out, err, *((shop / file).read_text() for file in files[1::2]))
+    made = {name: (shop / f"out.{name}").read_text() for name in FORMATS}
+    assert all(made.values())
+    nothing_shows(out, err, *made.values())
     # They were sent, and so there was something to show.
     sent = {request.get("Authorization", "") + request.get("X-Key", "") for request in site}
     assert sent >= {f"Bearer {TOKEN}", f"Basic {SECRETS[3]}{KEY}", KEY}
-    assert '"cause":"unhealthy"' in (shop / "out.json").read_text()
+    assert '"cause":"unhealthy"' in made["json"]
 
 
 @pytest.mark.parametrize(
