@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A run under way: `done` of `total` ports, `failing` of them so far; `words` say what it does just now."""
+    """A run under way: `done` of `total` ports, `failing` of them so far against what is required; `words` say what it
+    does just now.
+    """
 
     audit: str
     run: str

@@ -32,7 +32,7 @@ from probe.coordinator.targets import Views, Window, windows
 from probe.model.observation import PortUse
 from probe.model.ports import PortSet
 from probe.model.result import HostResult, Report, RunInfo, summarise
-from probe.model.words import Expect, Phase
+from probe.model.words import Expect, Need, Phase, Policy
 from probe.wire.frames import WireError
 from probe.wire.messages import Look, Open, Results, Walk
 
@@ -70,8 +70,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 class Run:
     """`execute` once. Raises UserError for a host whose variables make no way to reach it; `execute` raises it for a
-    secret that is not where the matrix says. `progress(done, total, failing, text)` is called as it goes; `stop` ends
-    it early with what there is.
+    secret that is not where the matrix says. `progress(done, total, failing, text)` is called as it goes: in ports, those
+    that are not as required so far being `failing`. `stop` ends it early with what there is.
     """
 
     def __init__(self, plan: Plan, terms: Terms, progress: Callable[[int, int, int, str], None]) -> None:
@@ -331,7 +331,8 @@ class Run:
                 if errand is None:
                     raise WireError("an outcome of a task that was not ordered")
                 count = errand.take(outcome)
-                if (outcome.seen.failure is None) is not (errand.check.expect is Expect.REACH):
+                reached, wanted = outcome.seen.failure is None, errand.check.expect is Expect.REACH
+                if reached is not wanted and _required(errand.check):
                     failing += count
             self._count(max(part.settled - known, 0), failing)
             known = max(part.settled, known)
@@ -407,3 +408,8 @@ class Run:
             problem=self._agents.words(host.name),
             external=host.external,
         )
+
+
+def _required(check: Check) -> bool:
+    """Advice alarms nobody while a run is under way."""
+    return check.policy is Policy.ENFORCE and check.need is Need.REQUIRED

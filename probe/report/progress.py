@@ -29,7 +29,9 @@ class Progress:
         self._shown = False
 
     def update(self, done: int, total: int, failing: int, text: str) -> None:
-        """`done` of `total` ports (0: not known) are measured, `failing` did not pass; `text` says what is done."""
+        """`done` of `total` ports (0: not known) are measured, `failing` are not as required so far; `text` says
+        what is done.
+        """
         now = self._clock()
         if not self._live or now < self._next:
             return

@@ -236,6 +236,18 @@ async def test_progress_counts_every_port_once(pair: Any, plan: Any) -> None:
     assert told[-1][0] == 100
 
 
+@pytest.mark.parametrize(("policy", "failing"), [(Policy.ENFORCE, 1), (Policy.ADVISE, 0)])
+async def test_progress_counts_as_failing_what_is_required(
+    pair: Any, plan: Any, free_ports: Any, host: Any, policy: Policy, failing: int
+) -> None:
+    """A run that conforms does not say meanwhile that a thousand ports fail."""
+    (port,) = free_ports(1, TARGET)
+    told: list[int] = []
+    three = plan(*pair, host("x1", "cache", "127.81.0.3"), ports=str(port), policy=policy)
+    await report(three, progress=lambda _done, _total, failing, _text: told.append(failing))
+    assert told[-1] == failing
+
+
 @pytest.mark.parametrize("way", [{"portcheck_agent": "none"}, {"portcheck_exec": "false"}], ids=["none", "dead"])
 async def test_anothers_stand_in_does_not_answer_for_a_host_that_cannot_speak(
     host: Any, plan: Any, free_ports: Any, way: dict[str, str]
