@@ -70,8 +70,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 class Run:
     """`execute` once. Raises UserError for a host whose variables make no way to reach it; `execute` raises it for a
-    secret that is not where the matrix says. `progress(done, total, failing, text)` is called as it goes: in ports, those
-    that are not as required so far being `failing`. `stop` ends it early with what there is.
+    secret that is not where the matrix says. `progress(done, total, failing, text)` is called as it goes, in ports:
+    `failing` are not as required so far. `stop` ends it early with what there is.
     """
 
     def __init__(self, plan: Plan, terms: Terms, progress: Callable[[int, int, int, str], None]) -> None:

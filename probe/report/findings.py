@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from enum import IntEnum
@@ -119,6 +120,14 @@ def findings(report: Report) -> tuple[Finding, ...]:
         for kind, members in together(rows, names)
     ]
     return tuple(sorted(made, key=_rank))
+
+
+def anchor(finding: Finding) -> str:
+    """Where a finding is in the page; the same in every page in which it has the same rows."""
+    digest = hashlib.blake2s(digest_size=6)
+    for row in sorted({f"{row.id} {row.address} {row.ports} {row.verdict} {row.cause}" for row in finding.members}):
+        digest.update(row.encode("utf-8", "backslashreplace") + b"\0")
+    return f"finding-{digest.hexdigest()}"
 
 
 def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

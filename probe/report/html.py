@@ -20,7 +20,7 @@ from probe.model.words import Cause, Verdict
 from probe.report import listeners, titles, turns, unchecked, waivers, whom, wording
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
-from probe.report.findings import Finding, Sight, Weight, findings, overview, weight
+from probe.report.findings import Finding, Sight, Weight, anchor, findings, overview, weight
 from probe.report.packed import LONGEST, pack
 from probe.report.route import route
 from probe.report.sections import section_html
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     from probe.model.result import CheckResult, Report
 
 _MOST_SIGHTS, _MOST_LINES, _OPEN, _GLANCE = 8, 60, 12, 7
-_MOST_TOLD, _MOST_NAMED = (
-    400_000,
-    1_000,
-)  # bytes of findings told whole, findings of which more than their number is told
+_MOST_TOLD = 400_000  # bytes of findings told whole
+_MOST_NAMED = 1_000  # findings of which more than their number is told
 _MOST_UNCHECKED, _MOST_UNNAMED, _MOST_HOSTS, _MOST_WAIVERS = 500, 500, 2_000, 500
 _MOST_ROLES = 60
 _ROLE = 28  # characters of a role's name in the map
@@ -159,14 +157,6 @@ class Named(msgspec.Struct, frozen=True):
 
 def _named(told: Iterable[Finding]) -> list[Named]:
     return [Named(finding, anchor(finding), titles.title(finding)) for finding in told]
-
-
-def anchor(finding: Finding) -> str:
-    """Where a finding is in the page; the same in every page in which it has the same rows."""
-    digest = hashlib.blake2s(digest_size=6)
-    for row in sorted({f"{row.id} {row.address} {row.ports} {row.verdict} {row.cause}" for row in finding.members}):
-        digest.update(row.encode("utf-8", "backslashreplace") + b"\0")
-    return f"finding-{digest.hexdigest()}"
 
 
 def _finder(told: Iterable[Named]) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.audit.alerts.message import of, run_link, several_lines
+from probe.audit.alerts.message import Links, of, run_link, several_lines
 from probe.audit.alerts.news import digest, failing
 from probe.encoding import encode
 from probe.history.values import RunState
@@ -120,11 +120,11 @@ def _found(ended: Ended, least: Least, base: str) -> dict[str, Firing]:
             if title not in said.setdefault(kind, []):
                 said[kind].append(title)
     link = run_link(base, ended.audit, ended.run.number)
-    since = _since(ended)
+    since, links = _since(ended), Links(ended, base)
     fires: dict[str, Firing] = {}
     for kind, rows in list(groups.items())[:MOST]:
         starts = min((since[row.id] for row in rows if row.id in since), default=report.run.started)
-        fires |= _one(_labels(ended.audit, rows[0]), _annotations(rows, said[kind]), starts, link)
+        fires |= _one(_labels(ended.audit, rows[0]), _annotations(rows, said[kind]), starts, links.to(rows[0]))
     if len(groups) > MOST:
         labels = {"alertname": MORE, "audit": name(ended.audit)}
         summary = f"{len(groups) - MOST:,} more causes, roles and services than one audit may tell of: see the run"

@@ -17,7 +17,7 @@ from probe.model.words import Verdict
 from probe.report import titles, wording
 from probe.report.answer import headline
 from probe.report.causes import MEANINGS
-from probe.report.findings import findings
+from probe.report.findings import anchor, findings
 from probe.report.text import count, name, sentence, shorten
 from probe.text import printable
 
@@ -114,7 +114,8 @@ def message(ended: Ended, found: News, on: frozenset[Word], least: Least, base: 
     if not (kept.items or kept.waivers or problem or recovered):
         return None
     counts = Counter(item.turn for item in kept.items)
-    told = [piece for turn in TURNS for piece in _told(ended, [i for i in kept.items if i.turn == turn], base)]
+    links = Links(ended, base)
+    told = [piece for turn in TURNS for piece in _told(ended, [i for i in kept.items if i.turn == turn], links)]
     made = Message(
         id="",
         audit=name(ended.audit),
@@ -158,6 +159,27 @@ def run_link(base: str, audit: str, number: int) -> str:
     return f"{base.rstrip('/')}/audits/{quote(audit, safe='')}/runs/{number}" if base else ""
 
 
+class Links:
+    """Where the pages of the dashboard tell rows of a run that has ended."""
+
+    def __init__(self, ended: Ended, base: str) -> None:
+        self._ended, self._base = ended, base
+        told = findings(ended.report) if base and ended.report is not None else ()
+        self._found = {_failure(row): one for one in reversed(told) for row in one.members}
+
+    def to(self, row: CheckResult) -> str:
+        """The finding that it is in, where this run has it; else the life of its check."""
+        found = self._found.get(_failure(row))
+        if found is None:
+            return check_link(self._base, self._ended.audit, row.id)
+        return f"{run_link(self._base, self._ended.audit, self._ended.run.number)}#{anchor(found)}"
+
+
+def _failure(row: CheckResult) -> tuple[str, ...]:
+    """What tells a row from others of its check, however its ports were cut."""
+    return row.id, row.address, row.verdict, row.cause or ""
+
+
 def check_link(base: str, audit: str, check: str) -> str:
     return f"{base.rstrip('/')}/audits/{quote(audit, safe='')}/checks/{quote(check, safe='')}" if base else ""
 
@@ -180,7 +202,7 @@ def of(rows: Iterable[CheckResult], report: Report) -> tuple[Finding, ...]:
     return findings(msgspec.structs.replace(report, summary=Summary(), checks=tuple(rows)))
 
 
-def _told(ended: Ended, items: Sequence[Item], base: str) -> list[Told]:
+def _told(ended: Ended, items: Sequence[Item], links: Links) -> list[Told]:
     """What took one turn."""
     if ended.report is None or not items:  # there is no item without a report
         return []
@@ -190,7 +212,7 @@ def _told(ended: Ended, items: Sequence[Item], base: str) -> list[Told]:
     groups = [(titles.title(found), found.members) for found in of(failing, ended.report)]
     # What passes has no cause to be told by.
     groups += [(_reached(rows), rows) for _, group in groupby(passing, _asked) if (rows := tuple(group))]
-    return [_finding(ended, items[0].turn, title, rows, since, base) for title, rows in groups]
+    return [_finding(items[0].turn, title, rows, since, links) for title, rows in groups]
 
 
 def _asked(row: CheckResult) -> tuple[str, str, str]:
@@ -203,9 +225,7 @@ def _reached(rows: Sequence[CheckResult]) -> str:
     return f"{name(one.source_role)} → {wording.target(one)}: {count(len(rows), 'check')} pass{'es' * (len(rows) == 1)}"
 
 
-def _finding(
-    ended: Ended, turn: str, title: str, rows: tuple[CheckResult, ...], since: Mapping[int, str], base: str
-) -> Told:
+def _finding(turn: str, title: str, rows: tuple[CheckResult, ...], since: Mapping[int, str], links: Links) -> Told:
     one = rows[0]
     ids = tuple(dict.fromkeys(row.id for row in rows))[:_MOST_IDS]
     begun = [since[id(row)] for row in rows if id(row) in since]
@@ -224,7 +244,7 @@ def _finding(
         services=_names(row.service for row in rows),
         since=min(begun, default=None),
         advice=sentence(wording.advice(rows)) if wrong else "",
-        link=check_link(base, ended.audit, ids[0]),
+        link=links.to(one),
     )
 
 

@@ -72,7 +72,7 @@ def test_an_alert_has_what_it_is_grouped_by_and_what_to_do():
         "advice": "Ask the network team.",
         "checks": "2",
     }
-    assert one.link == f"{BASE}/audits/nightly/runs/1"
+    assert one.link.startswith(f"{BASE}/audits/nightly/runs/1#finding-")
     assert one.starts == "2025-03-14T09:26:53Z"
     (sent,) = json.loads(body([(one, NOW)]))
     assert sent["endsAt"] == "2025-06-15T15:06:40+00:00"

@@ -16,6 +16,7 @@ from probe.audit.alerts.message import MOST_FINDINGS, Message, message
 from probe.audit.alerts.news import Least, Memory, Word, news
 from probe.model.waiver import WaiverState, WaiverUse
 from probe.model.words import Cause, Verdict
+from probe.report import html
 from tests.report.example import large, rich
 from tests.report.rows import HOSTILE_BANNER
 
@@ -54,10 +55,23 @@ def test_one_cause_is_one_finding_and_its_rows_are_counted():
     assert said["run"]["summary"] == "2 deviations in 4 checks, 1 inconclusive"
 
 
-def test_the_links_lead_to_the_run_and_the_check():
-    said = body(Course("a/b c").run(redis(1, **BLOCKED)))
-    assert said["run"]["link"] == "https://audit.example/base/audits/a%2Fb%20c/runs/1"
-    assert said["findings"][0]["link"] == f"https://audit.example/base/audits/a%2Fb%20c/checks/{redis().id}"
+def test_the_links_lead_to_the_run_and_to_the_finding_in_its_page():
+    """Which may have more rows than the message tells of."""
+    course = Course("a/b c")
+    course.run(redis(1, **BLOCKED), redis(2))
+    ended = course.run(redis(1, **BLOCKED), redis(2, **BLOCKED | {"ports": "6379-6380"}))
+    said = body(ended)
+    assert said["run"]["link"] == "https://audit.example/base/audits/a%2Fb%20c/runs/2"
+    run, _, place = said["findings"][0]["link"].partition("#")
+    assert run == said["run"]["link"]
+    assert f'id="{place}"' in html.render(ended.report, ended.changes).decode()
+
+
+def test_what_fails_no_more_leads_to_the_life_of_its_check():
+    course = Course("a/b c")
+    course.run(redis(1, **BLOCKED))
+    (fixed,) = body(course.run(redis(1)))["findings"]
+    assert fixed["link"] == f"https://audit.example/base/audits/a%2Fb%20c/checks/{redis().id}"
 
 
 def test_good_news_say_what_it_was_and_advise_nothing():

@@ -11,6 +11,7 @@ from probe.audit.alerts.message import Message, message
 from probe.audit.alerts.news import Least, Memory, Word, news
 from probe.audit.values import Ended
 from probe.history.store import open_history
+from probe.report import html
 from tests.report.example import report
 
 from .events import BLOCKED, redis
@@ -32,7 +33,7 @@ class Nights:
         self.known: dict[str, Firing] = {}
         self.night = 0
 
-    def run(self, *rows: CheckResult) -> Message | None:
+    def run(self, *rows: CheckResult, base: str = "") -> Message | None:
         self.night += 1
         found = report(list(rows))
         day = DAY.format(self.night)
@@ -42,7 +43,7 @@ class Nights:
         ended = Ended(audit="nightly", run=record, report=found, changes=changes)
         told, self.memory = news(ended, self.memory)
         self.known = update(self.known, ended, self.memory, Least.DEVIATION, "", 0.0)
-        return message(ended, told, frozenset(Word), Least.DEVIATION, "")
+        return message(ended, told, frozenset(Word), Least.DEVIATION, base)
 
     @property
     def firing(self) -> list[str]:
@@ -76,4 +77,15 @@ def test_the_second_night_of_a_failure_is_no_news_whatever_the_rows_look_like(tm
     (finding,) = fixed.findings
     assert (finding.turn, finding.since) == ("fixed", None)
     assert "tcp 5005-5009" in finding.title
+    nights.history.close()
+
+
+def test_a_link_leads_into_the_page_that_the_history_makes_of_the_run(tmp_path: Path):
+    nights = Nights(tmp_path / "history.db")
+    nights.run(redis(1, **BLOCKED), redis(2))
+    made = nights.run(redis(1, **BLOCKED), redis(2, **BLOCKED), base="https://audit.example")
+    assert made is not None
+    run, _, place = made.findings[0].link.partition("#")
+    assert run == "https://audit.example/audits/nightly/runs/2"
+    assert f'id="{place}"' in html.render(*nights.history.told("nightly", 2)).decode()
     nights.history.close()
