@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help=_RUN_HELP)
     parser.add_argument("new", metavar="NEW", help="the same")
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - is stdout, instead of the text")
+    parser.add_argument("--html", metavar="FILE", help="write the report of NEW, as HTML, with what changed in front")
+    parser.add_argument("--markdown", metavar="FILE", help="write a summary for a CI job's page")
     histories.add_place(parser)
     parser.epilog = (
         "Exit codes: 0 nothing deviates that did not before, 1 something does, 6 nothing does, but something required "
@@ -40,15 +42,39 @@ def run(arguments: argparse.Namespace) -> int:
     from probe.report import changes as text
     from probe.report.files import require_writable, write
 
-    if arguments.json:
-        require_writable(arguments.json)
-    found = _compared(arguments)
-    if arguments.json:
-        write(arguments.json, text.render_json(found))
-    if arguments.json != "-":
+    files = {form: path for form in _FORMS if (path := getattr(arguments, form))}
+    if len({*files.values()}) < len(files):
+        raise UserError("each of --json, --html and --markdown needs a place of its own\n  hint: name different files")
+    for path in files.values():
+        require_writable(path)
+    found, report = _compared(arguments)
+    for form, path in files.items():
+        write(path, _FORMS[form](found, report))
+    if "-" not in files.values():
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print(text.render(found, width=shutil.get_terminal_size().columns, color=color), end="")
     return worth(found)
+
+
+def _json(changes: Changes, _: Report) -> bytes:
+    from probe.report.changes import render_json
+
+    return render_json(changes)
+
+
+def _html(changes: Changes, report: Report) -> bytes:
+    from probe.report.html import render
+
+    return render(report, changes)
+
+
+def _markdown(changes: Changes, _: Report) -> bytes:
+    from probe.report.changesmarkdown import render
+
+    return render(changes)
+
+
+_FORMS = {"json": _json, "html": _html, "markdown": _markdown}
 
 
 def worth(changes: Changes) -> Exit:
@@ -65,7 +91,8 @@ def _newly(change: Change, what: str) -> bool:
     return change.now is not None and getattr(change.now, what) and not was
 
 
-def _compared(arguments: argparse.Namespace) -> Changes:
+def _compared(arguments: argparse.Namespace) -> tuple[Changes, Report]:
+    """What changed, and the newer report."""
     from probe.history.compare import compare
 
     old, new = histories.run_named(arguments.old), histories.run_named(arguments.new)
@@ -81,8 +108,10 @@ def _compared(arguments: argparse.Namespace) -> Changes:
             audit = new[0]
             first, last = (histories.number_of(history, audit, one) for one in (old[1], new[1]))
             if first < last:
-                return history.changes(audit, first, last)
-        return compare(_report(arguments.old, old, history), _report(arguments.new, new, history))
+                report, found = history.told(audit, last, first)
+                return found, report
+        report = _report(arguments.new, new, history)
+        return compare(_report(arguments.old, old, history), report), report
 
 
 def _report(text: str, named: tuple[str, str] | None, history: History | None) -> Report:

@@ -135,13 +135,13 @@ class History:
 
         return self._database.read(work)
 
-    def told(self, audit: str, number: int) -> tuple[Report, Changes]:
-        """A run's report and what it changed, read at once. Raises NotKept."""
+    def told(self, audit: str, number: int, old: int | None = None) -> tuple[Report, Changes]:
+        """A run's report and what changed since run `old`, or the finished run before, read at once. Raises NotKept."""
 
         def work(session: Session) -> tuple[Report, Changes]:
             known: Known = {}
             report = self._report(session, audit, number, known)
-            return report, self._changes(session, audit, None, report, number, known)
+            return report, self._changes(session, audit, old, report, number, known)
 
         return self._database.read(work)
 

@@ -54,14 +54,14 @@ def render(report: Report) -> bytes:
     """UTF-8, at most LARGEST bytes."""
     told = findings(report)
     head, tail = list(_head(report)), _tail_that_fits(report)
-    room = LARGEST - _size(head) - _size(tail) - 200
+    room = LARGEST - size(head) - size(tail) - 200
     body: list[str] = []
     shown = 0
     for number, finding in enumerate(told, 1):
         first = number == 1 or told[number - 2].weight is not finding.weight
         piece = [f"## {_HEADINGS[finding.weight]}", ""] if first else []
         piece += list(_finding(number, finding))
-        room -= _size(piece)
+        room -= size(piece)
         if room < 0:
             break
         body += piece
@@ -74,7 +74,8 @@ def render(report: Report) -> bytes:
     return ("\n".join([*head, *body, *tail]).rstrip() + "\n").encode("utf-8", "backslashreplace")
 
 
-def _size(lines: Iterable[str]) -> int:
+def size(lines: Iterable[str]) -> int:
+    """In bytes, with their line feeds."""
     return sum(len(line.encode("utf-8", "backslashreplace")) + 1 for line in lines)
 
 
@@ -149,7 +150,7 @@ def _items(label: str, values: Sequence[str], most: int = _MOST_LINES) -> Iterat
 def _tail_that_fits(report: Report) -> list[str]:
     """At most a third of the page, so that findings have room."""
     tails = (list(_tail(report, most)) for most in _MOST_ROWS)
-    return next((tail for tail in tails if _size(tail) <= LARGEST // 3), [])
+    return next((tail for tail in tails if size(tail) <= LARGEST // 3), [])
 
 
 def _tail(report: Report, most: int) -> Iterator[str]:

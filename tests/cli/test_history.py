@@ -199,6 +199,22 @@ def test_only_a_history_tells_since_when(portcheck: Portcheck, files: Path) -> N
     assert "since" not in portcheck("diff", "night@2", "2.json")[1]
 
 
+@pytest.mark.parametrize(("old", "new"), [("night@1", "night@2"), ("1.json", "2.json")])
+def test_diff_as_pages(portcheck: Portcheck, files: Path, old: str, new: str) -> None:
+    code, out, err = portcheck("diff", old, new, "--html", "diff.html", "--markdown", "-")
+    assert (code, err) == (1, "")
+    assert out.startswith("# \u274c 1 new deviation ")
+    page = (files / "diff.html").read_text()
+    assert "<h2>What changed since" in page
+    assert "1 new deviation since the run before." in page
+
+
+def test_two_pages_of_a_diff_need_two_places(portcheck: Portcheck, files: Path) -> None:
+    code, _, err = portcheck("diff", "1.json", "2.json", "--html", "-", "--json", "-")
+    assert code == 4
+    assert "hint: name different files" in err
+
+
 def test_diff_as_json(portcheck: Portcheck, files: Path) -> None:
     code, out, _ = portcheck("diff", "night@1", "night@2", "--json", "-")
     data = standard.loads(out)

@@ -14,9 +14,12 @@ from probe.history.compare import compare
 from probe.model.change import Change, Changes, Turn
 from probe.model.words import Verdict
 from probe.report import changes as told
+from probe.report import changesmarkdown
+from probe.report.markdown import LARGEST
 from probe.resources import folder
 
 from . import example
+from .judges import JUDGES
 from .rows import HOSTILE_BANNER, blocked, elsewhere, passes
 
 if TYPE_CHECKING:
@@ -120,3 +123,31 @@ def test_what_goes_to_and_fro_and_passes_just_now_is_told_so(found: Changes) -> 
     text = told.render(msgspec.structs.replace(found, changes=(passing,)), width=100, color=False)
     assert "    was       mismatch" in text
     assert "    now       passes\n" in text
+
+
+class TestMarkdown:
+    def test_every_turn_has_its_part_and_what_is_bad_its_advice(self, found: Changes) -> None:
+        text = JUDGES["markdown"](changesmarkdown.render(found))
+        for turn, title in told.TITLES.items():
+            assert f"{title}: {len(found.of(turn))} check" in text
+        new = text.partition("New: ")[2].partition("Fixed: ")[0]
+        assert "what to do: " in new
+        assert "what to do: " not in text.partition("Still there: ")[2]
+
+    def test_what_strangers_say_is_text(self, found: Changes) -> None:
+        evil = "<img src=x> [a](http://evil.example) @all | # *b*"
+        rows = [msgspec.structs.replace(change.row, source=evil, service=evil, detail=evil) for change in found.changes]
+        changes = tuple(Change(turn=Turn.NEW, ports=row.ports, now=row, before=None) for row in rows)
+        page = changesmarkdown.render(msgspec.structs.replace(found, changes=changes))
+        assert evil in JUDGES["markdown"](page)
+
+    def test_it_is_bounded_and_says_what_it_leaves_out(self, found: Changes) -> None:
+        one = next(change.now for change in found.of(Turn.NEW) if change.now is not None)
+        rows = [
+            msgspec.structs.replace(one, id=f"{n:016x}", service=f"s{n}", where=None, source=f"h{n}x{'ä' * 2000}")
+            for n in range(600)
+        ]
+        changes = tuple(Change(turn=Turn.NEW, ports=row.ports, now=row, before=None) for row in rows)
+        page = changesmarkdown.render(msgspec.structs.replace(found, changes=changes))
+        assert len(page) <= LARGEST
+        assert b"more checks left out of this summary" in page
