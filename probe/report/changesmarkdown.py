@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from probe.model.change import Turn
 from probe.model.result import Report, Summary
 from probe.model.words import Verdict
@@ -27,8 +29,7 @@ def render(changes: Changes) -> bytes:
     """UTF-8, at most LARGEST bytes."""
     page = list(_head(changes))
     room, left = LARGEST - size(page) - 200, 0
-    titled = _Titled(changes)
-    for turned in turns.turned(changes, titled.title):
+    for turned, titled in _turns(changes):
         counting = sum(change.counts for change in changes.of(turned.turn))
         required = f", {counting:,} required" if 0 < counting < turned.number else ""
         heading = [f"## {turned.heading}: {count(turned.number, 'check')}{required}", ""]
@@ -47,6 +48,15 @@ def render(changes: Changes) -> bytes:
             f"… and {count(left, 'more check')} left out of this summary: the JSON of the comparison has them all."
         ]
     return ("\n".join(page).rstrip() + "\n").encode("utf-8", "backslashreplace")
+
+
+def _turns(changes: Changes) -> Iterator[tuple[Turned, _Titled]]:
+    """Each turn by itself, so that what is new is not told with what was there before."""
+    for turn in turns.ORDER:
+        alone = msgspec.structs.replace(changes, changes=changes.of(turn))
+        titled = _Titled(alone)
+        for turned in turns.turned(alone, titled.title):
+            yield turned, titled
 
 
 def _head(changes: Changes) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from probe.model.result import CheckResult
 
 # What is worst first, then what is good, then what is no news.
-_ORDER = (
+ORDER = (
     Turn.NEW,
     Turn.CHANGED,
     Turn.FLAPPING,
@@ -97,14 +97,14 @@ def _word(turn: Turn, number: int, counting: bool) -> str:
 def tone(changes: Changes) -> str:
     """The colour of the answer: the worst thing that counts."""
     turns = {change.turn for change in changes.changes if change.counts}
-    worst = next((turn for turn in _ORDER if turn in turns and turn in _TONES), None)
+    worst = next((turn for turn in ORDER if turn in turns and turn in _TONES), None)
     return _TONES[worst] if worst else ""
 
 
 def turned(changes: Changes, title: Callable[[CheckResult], tuple[str, str]]) -> tuple[Turned, ...]:
     """Each turn that was taken. `title` gives the finding that a row is in, and its anchor; both empty for none."""
     return tuple(
-        _turned(turn, changes.of(turn), title) for turn in _ORDER if any(one.turn is turn for one in changes.changes)
+        _turned(turn, changes.of(turn), title) for turn in ORDER if any(one.turn is turn for one in changes.changes)
     )
 
 

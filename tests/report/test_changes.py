@@ -21,8 +21,11 @@ from probe.resources import folder
 from . import example
 from .judges import JUDGES
 from .rows import HOSTILE_BANNER, blocked, elsewhere, passes
+from .samples import agreed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from probe.model.result import CheckResult
 
 REPORTS = folder("reports")
@@ -123,6 +126,13 @@ def test_what_goes_to_and_fro_and_passes_just_now_is_told_so(found: Changes) -> 
     text = told.render(msgspec.structs.replace(found, changes=(passing,)), width=100, color=False)
     assert "    was       mismatch" in text
     assert "    now       passes\n" in text
+
+
+@pytest.mark.parametrize(("name", "render"), [("diff.json", told.render_json), ("diff.md", changesmarkdown.render)])
+def test_the_samples_are_as_agreed(found: Changes, name: str, render: Callable[[Changes], bytes]) -> None:
+    made = render(found)
+    JUDGES["markdown"](made) if name == "diff.md" else VALIDATOR.validate(standard.loads(made))
+    assert agreed(name, made)
 
 
 class TestMarkdown:

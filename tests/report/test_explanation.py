@@ -27,6 +27,8 @@ from probe.report.drawing import draw
 from probe.report.explanation import Asked, Explanation, Story, as_json, render, whose
 from probe.resources import folder
 
+from .samples import agreed
+
 SCHEMA, ROWS = (json.loads((folder("reports") / f"{name}.schema.json").read_text()) for name in ("explain", "report"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, registry=Registry().with_contents([(ROWS["$id"], ROWS)]))
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -294,6 +296,10 @@ def test_as_json_it_is_the_rows_with_their_packets_and_path(situation: str) -> N
 
 def test_as_json_it_keeps_to_the_schema(situation: str) -> None:
     VALIDATOR.validate(json.loads(as_json(SITUATIONS[situation]())))
+
+
+def test_the_sample_is_as_agreed() -> None:
+    assert agreed("explain.json", as_json(network_drop()))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from probe.report import sweep as terminal
 from probe.report.sweep import SweepReport, inconclusive
 from probe.resources import folder
 
+from .samples import agreed
+
 SCHEMA = json.loads((folder("reports") / "sweep.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 DTD = Path("/usr/share/nmap/nmap.dtd")
@@ -183,6 +185,10 @@ def test_a_hostile_name_steers_no_terminal() -> None:
 def test_json_keeps_to_the_schema(each: SweepReport) -> None:
     VALIDATOR.check_schema(SCHEMA)
     VALIDATOR.validate(json.loads(sweepjson.render(each)))
+
+
+def test_the_sample_is_as_agreed() -> None:
+    assert agreed("sweep.json", sweepjson.render(report(WHOLE)))
 
 
 def test_json_has_the_promised_fields() -> None:

@@ -19,6 +19,7 @@ from probe.model.words import Cause, Verdict
 from probe.report import html
 from tests.report.example import large, rich
 from tests.report.rows import HOSTILE_BANNER
+from tests.report.samples import agreed
 
 from .events import BLOCKED, UNKNOWN, Course, postgresql, redis
 
@@ -72,6 +73,16 @@ def test_what_fails_no_more_leads_to_the_life_of_its_check():
     course.run(redis(1, **BLOCKED))
     (fixed,) = body(course.run(redis(1)))["findings"]
     assert fixed["link"] == f"https://audit.example/base/audits/a%2Fb%20c/checks/{redis().id}"
+
+
+def test_the_sample_is_as_agreed():
+    course = Course()
+    course.run(redis(1), redis(2), postgresql())
+    ended = course.run(redis(1, **BLOCKED), redis(2, **BLOCKED), postgresql(**UNKNOWN))
+    made = told(ended)
+    assert made is not None
+    SCHEMA.validate(json.loads(webhook.body(made)))
+    assert agreed("alert.json", msgspec.json.format(webhook.body(made)) + b"\n")
 
 
 def test_good_news_say_what_it_was_and_advise_nothing():
