@@ -88,6 +88,7 @@ class _Test:
     def use(self, rows: Iterable[CheckResult]) -> WaiverUse:
         asked = self.waiver
         state = WaiverState.UNUSED if not self.rows else WaiverState.EXPIRED if self.over else WaiverState.USED
+        about = [row for row in rows if self.about(row)] if state is WaiverState.UNUSED else []
         return WaiverUse(
             place=asked.place,
             matches=asked.matches,
@@ -96,7 +97,8 @@ class _Test:
             until=asked.until,
             state=state,
             rows=self.rows,
-            passing=sum(map(self.about, rows)) if state is WaiverState.UNUSED else 0,
+            passing=len(about),
+            unmeasured=sum(row.verdict is Verdict.INCONCLUSIVE for row in about),
         )
 
 

@@ -28,6 +28,9 @@ def told(use: WaiverUse) -> str:
         said = f"expired on {name(use.until, 20)}: {count(use.rows, 'check')} that it fits {_verb(use.rows)} again"
     elif use.state is WaiverState.USED:
         said = f"{until(use.until)}: fits {count(use.rows, 'check')}"
+    elif use.unmeasured:
+        checks = count(use.passing, "check")
+        said = f"fits none: of {checks} that it is about, {use.unmeasured:,} could not be measured"
     elif use.passing:
         said = f"is not needed: of {count(use.passing, 'check')} that it is about, none fails in that way"
     else:
@@ -40,6 +43,8 @@ def advice(use: WaiverUse) -> str:
     owner, reason = name(use.owner), sentence(use.reason)
     if use.state is WaiverState.EXPIRED:
         return f"Mend what it excused, or ask {owner} for another day. It said: {reason}"
+    if use.unmeasured:
+        return f"Keep it until they are measured: it may be needed. {owner} gave it for: {reason}"
     if use.passing:
         return f"Remove it. {owner} gave it for: {reason}"
     return f"Look whether its names are spelt as in the report, else remove it. {owner} gave it for: {reason}"

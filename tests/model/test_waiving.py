@@ -15,6 +15,7 @@ from probe.model.result import CheckResult, Report, RunInfo, summarise
 from probe.model.waiver import Waived, Waiver, WaiverState
 from probe.model.waiving import apply
 from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict
+from probe.report import waivers as stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,10 @@ def test_what_was_not_measured_is_accepted_only_by_name() -> None:
     lost = row(Verdict.INCONCLUSIVE, Cause.NO_AGENT)
     found = laid([lost], waiver(service=("sql",)))
     assert found.checks[0].unsettled
-    assert (found.waivers[0].state, found.waivers[0].passing) == (WaiverState.UNUSED, 1)
+    use = found.waivers[0]
+    assert (use.state, use.passing, use.unmeasured) == (WaiverState.UNUSED, 1, 1)
+    assert stale.told(use).endswith("fits none: of 1 check that it is about, 1 could not be measured")
+    assert stale.advice(use).startswith("Keep it until they are measured")
     assert not laid([lost], waiver(service=("sql",), verdicts=(Verdict.INCONCLUSIVE,))).checks[0].unsettled
 
 
