@@ -19,11 +19,12 @@ from probe.audit import log, schedule
 from probe.audit.keeping import Folder, Kept
 from probe.audit.order import Began, Broken, Going, Warned
 from probe.audit.problems import DISK, FILES, HISTORY, RUN, Problems
-from probe.audit.records import as_moment, as_text, first_line, unrecorded
+from probe.audit.records import as_text, first_line, unrecorded
 from probe.audit.runner import RunFailed, Runner
 from probe.audit.values import AuditState, Ended, Progress
 from probe.errors import UserError
 from probe.history.values import RunRecord, RunState
+from probe.model import instant
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -199,7 +200,7 @@ class Making:
             newest = next(iter(await self._archive.ask(lambda history: history.runs(self.name, limit=1))), None)
         except UserError:
             return ""
-        if newest is not None and newest.state in _MADE and as_moment(newest.started) >= found:
+        if newest is not None and newest.state in _MADE and instant.read(newest.started) >= found:
             return f"run {newest.number} was made for it"
         return ""
 

@@ -28,8 +28,8 @@ class WaiverState(StrEnum):
 class WaiverUse(msgspec.Struct, frozen=True, kw_only=True):
     """One waiver of the file and what became of it: `place` is `file:line`, `matches` what it asks of a row in one
     line, `rows` how many it fits, those included that it no longer excuses because it has expired. `passing`: of one
-    that is unused, how many rows are about what it asks for and are none that it would excuse; most of them pass. `unmeasured`: how many of those
-    are inconclusive, so that it may be needed all the same.
+    that is unused, how many rows are about what it asks for and are none that it would excuse; most of them pass.
+    `unmeasured`: how many of those are inconclusive, so that it may be needed all the same.
     """
 
     place: str

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from probe.model.words import Cause, Verdict
@@ -21,16 +20,18 @@ from probe.report import listeners, titles, turns, unchecked, waivers, whom, wor
 from probe.report.answer import Answer, answer, headline, verdict_sentence
 from probe.report.causes import MEANINGS, PAGE
 from probe.report.findings import Finding, Sight, Weight, anchor, findings, overview, weight
-from probe.report.packed import LONGEST, pack
+from probe.report.packed import pack
 from probe.report.route import route
 from probe.report.sections import section_html
-from probe.report.text import count, listed, name, percent, shorten
+from probe.report.templating import environment, shown
+from probe.report.text import count, listed, name, percent
 from probe.report.ways import ways
 from probe.resources import folder
-from probe.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from jinja2 import Environment
 
     from probe.model.change import Changes
     from probe.model.check import Unchecked
@@ -53,7 +54,7 @@ _HEADINGS = {
 
 def render(report: Report, changes: Changes | None = None) -> bytes:
     """The page, UTF-8. With `changes` it answers first what changed since the older run. All that comes from the report
-    is made printable and bounded in `_shown` and by `pack`, then escaped.
+    is made printable and bounded in `shown` and by `pack`, then escaped.
     """
     told = _named(findings(report))
     packed = pack(report, [(one.anchor, one.finding) for one in told])
@@ -104,30 +105,14 @@ def policy() -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(folder("reports")),
-        autoescape=True,
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment(folder("reports"))
     modules = {"wording": wording, "unchecked": unchecked, "listeners": listeners, "turns": turns, "stale": waivers}
-    words = {"count": count, "listed": listed, "percent": percent, "name": name, "moment": _moment, "shown": _shown}
+    words = {"count": count, "listed": listed, "percent": percent, "name": name, "moment": _moment, "shown": shown}
     causes = {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
     parts = {"lines": _lines, "route": route, "whom": whom.whom, "ends": _ends}
     bounds = {"most_sights": _MOST_SIGHTS, "most_lines": _MOST_LINES}
-    environment.globals |= modules | words | causes | parts | bounds
-    return environment
-
-
-def _shown(value: Any) -> Any:
-    """What the template prints: text, made printable and bounded; autoescape does the rest. Our markup passes."""
-    if value is None:
-        return ""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return shorten(printable(value[: LONGEST + 1]), LONGEST)
+    made.globals |= modules | words | causes | parts | bounds
+    return made
 
 
 @functools.cache

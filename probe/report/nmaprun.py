@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from probe.model import instant
 from probe.model.ports import PortError, PortSet
 from probe.model.words import State, Transport, Verdict
 from probe.report.nmapxml import MOST_LISTED, document, levels, moment, opened, seconds
@@ -39,7 +39,7 @@ _KINDS = {Transport.TCP: "connect", Transport.UDP: "udp"}
 
 def render(report: Report) -> bytes:
     """UTF-8, with the document type that nmap's own readers expect."""
-    started, finished = _moment(report.run.started), _moment(report.run.finished)
+    started, finished = instant.read(report.run.started), instant.read(report.run.finished)
     root = opened(("run", "--inventory", report.run.inventory), started, report.run.version)
     targets, nameless = _targets(report.checks)
     for transport, kind in _KINDS.items():
@@ -155,7 +155,7 @@ def _views(rows: Iterable[CheckResult]) -> Iterator[str]:
 
 def _runstats(root: ET.Element, report: Report, targets: int, nameless: Sequence[str]) -> None:
     stats = ET.SubElement(root, "runstats")
-    started, finished = _moment(report.run.started), _moment(report.run.finished)
+    started, finished = instant.read(report.run.started), instant.read(report.run.finished)
     elapsed = f"{max((finished - started).total_seconds(), 0):.2f}"
     left = f"; left out, for they have no address: {listed(name(one, NAME) for one in nameless)}" if nameless else ""
     told = {
@@ -169,15 +169,6 @@ def _runstats(root: ET.Element, report: Report, targets: int, nameless: Sequence
         told["errormsg"] = "interrupted"
     ET.SubElement(stats, "finished", told)
     ET.SubElement(stats, "hosts", up=str(targets), down="0", total=str(targets))
-
-
-def _moment(text: str) -> datetime:
-    """The epoch where the report's times say nothing."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _ports(row: CheckResult) -> PortSet:

@@ -18,6 +18,7 @@ import msgspec
 from probe.model.words import Verdict
 from probe.report import wording
 from probe.report.findings import Weight, weight
+from probe.report.templating import LONGEST
 from probe.report.text import shorten
 from probe.text import printable
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from probe.model.result import CheckResult, Report
     from probe.report.findings import Finding
 
-LONGEST = 500  # characters of any one text
 MOST_ROWS = 250_000
 _MOST_TOLD = 3_200_000  # characters of details and evidence
 _PLAIN = 200_000  # bytes that are not worth packing, and good to read in the file

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from probe.model.result import CheckResult, Evidence
-from probe.report import packed
+from probe.report import packed, templating
 from probe.report.findings import findings
 from probe.report.packed import Packed, pack
 
@@ -58,7 +58,7 @@ def test_nothing_in_it_can_end_its_element(rich: Report) -> None:
     made = packed_of(hostile(rich))
     assert "<" not in made.data
     assert any("</script>" in text for text in json.loads(made.data)["texts"])
-    assert max(map(len, json.loads(made.data)["texts"])) <= packed.LONGEST
+    assert max(map(len, json.loads(made.data)["texts"])) <= templating.LONGEST
 
 
 def test_what_is_no_id_leads_nowhere(rich: Report) -> None:

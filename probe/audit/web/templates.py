@@ -7,15 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from probe.audit.web import told
-from probe.report.text import count, shorten
+from probe.report.templating import environment
+from probe.report.text import count
 from probe.resources import folder
-from probe.text import printable
 
-_LONGEST = 400  # characters of any one value
 _KINDS = {"board.css": "text/css", "board.js": "text/javascript"}
 
 
@@ -25,14 +22,7 @@ class Templates:
     def __init__(self) -> None:
         place = folder("reports") / "dashboard"
         self._assets = {name: (place / name).read_bytes() for name in _KINDS}
-        self._environment = Environment(
-            loader=FileSystemLoader(place),
-            autoescape=True,
-            finalize=_shown,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = environment(place)
         self._environment.globals |= {
             "asset": {name: f"/assets/{name}?{_digest(data)}" for name, data in self._assets.items()},
             "count": count,
@@ -60,14 +50,6 @@ class Templates:
 def path(*parts: object) -> str:
     """`/audits/nightly/runs/7`, whatever the parts are made of."""
     return "".join(f"/{quote(str(part), safe='')}" for part in parts)
-
-
-def _shown(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return shorten(printable(value[: _LONGEST + 1]), _LONGEST)
 
 
 def _digest(data: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.audit.web import told
+from probe.model.instant import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def draw(intervals: Sequence[Interval]) -> Timeline | None:
     known = sorted(intervals, key=lambda one: (one.row.ports, one.first))
     if not known:
         return None
-    begin, end = min(_moment(one.since) for one in known), max(_moment(one.until) for one in known)
+    begin, end = min(stamp(one.since) for one in known), max(stamp(one.until) for one in known)
     length = max(end - begin, 1.0)
     ports = list(dict.fromkeys(one.row.ports for one in sorted(known, key=lambda one: _first_port(one.row.ports))))
     tops = {text: place * LANE for place, text in enumerate(ports[:_MOST_LANES])}
@@ -55,9 +56,9 @@ def draw(intervals: Sequence[Interval]) -> Timeline | None:
         after = known[place + 1] if place + 1 < len(known) else None
         # From one run to the next it was as it was seen last.
         goes_on = after is not None and after.row.ports == one.row.ports and after.first == one.last + 1
-        until = _moment(after.since) if after is not None and goes_on else _moment(one.until)
-        left = 100 * (_moment(one.since) - begin) / length
-        width = max(100 * (until - _moment(one.since)) / length, _LEAST)
+        until = stamp(after.since) if after is not None and goes_on else stamp(one.until)
+        left = 100 * (stamp(one.since) - begin) / length
+        width = max(100 * (until - stamp(one.since)) / length, _LEAST)
         cause = f" ({one.row.cause})" if one.row.cause else ""
         bars.append(
             Bar(
@@ -92,13 +93,6 @@ def _ticks(begin: float, end: float) -> tuple[tuple[float, str], ...]:
         )
         for place in range(_TICKS)
     )
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _first_port(ports: str) -> int:
