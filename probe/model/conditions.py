@@ -83,10 +83,6 @@ def holds(condition: Condition, now: Circumstances, here: Party | None = None) -
     return any(holds(part, now, here) for part in condition.any_of or ())
 
 
-def asks_source(condition: Condition) -> bool:
-    return any(part.source is not None for part in condition.walk())
-
-
 def asks_family(condition: Condition) -> bool:
     return any(part.family is not None for part in condition.walk())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probe.model.conditions import Circumstances, Condition, asks_family, asks_pair, asks_source, holds
+from probe.model.conditions import Circumstances, Condition, asks_family, asks_pair, holds
 from probe.model.words import Family
 
 
@@ -73,16 +73,16 @@ def test_nobody_has_no_role_and_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "source", "family", "pair"),
+    ("part", "family", "pair"),
     [
-        (YES, False, False, False),
-        (Condition(variable="tls"), False, False, True),
-        (Condition(family=Family.IPV4), False, True, True),
-        (Condition(source=YES), True, False, True),
-        (Condition(target=YES), False, False, True),
+        (YES, False, False),
+        (Condition(variable="tls"), False, True),
+        (Condition(family=Family.IPV4), True, True),
+        (Condition(source=YES), False, True),
+        (Condition(target=YES), False, True),
     ],
     ids=["role", "variable", "family", "source", "target"],
 )
-def test_what_must_be_asked_of_each_pair(part: Condition, source: bool, family: bool, pair: bool) -> None:
+def test_what_must_be_asked_of_each_pair(part: Condition, family: bool, pair: bool) -> None:
     for condition in (part, Condition(negated=part), Condition(all_of=(YES, part)), Condition(any_of=(YES, part))):
-        assert (asks_source(condition), asks_family(condition), asks_pair(condition)) == (source, family, pair)
+        assert (asks_family(condition), asks_pair(condition)) == (family, pair)
