@@ -34,6 +34,11 @@
   };
   document.querySelectorAll("time").forEach(own);
 
+  // Where in a page a link leads never comes to the server: a login must not forget it.
+  const to = document.getElementById("to"), on = document.getElementById("go-on");
+  if (to && !to.value.includes("#")) to.value += location.hash;
+  if (on) location.replace(on.href + location.hash);
+
   const live = document.getElementById("live");
   if (!live || !("follow" in live.dataset)) return;
   const part = (name) => document.getElementById(`live-${name}`);

@@ -182,17 +182,17 @@ async def test_people_log_in_and_come_back_by_a_link_from_elsewhere(
 ) -> None:
     monkeypatch.setattr(keys, "_FIRST_WAIT", 0.0)
     async with started(token=TOKEN) as board:
-        page = await opened(f"{board.url}audits/nightly", origin=board.url)
+        page = await opened(f"{board.url}audits/nightly#here", origin=board.url)
         await page.get_by_label("Token").fill("wrong")
         await page.keyboard.press("Enter")
         assert await page.get_by_role("alert").inner_text() == "That is not the token."
         watch.wrong.clear()  # the browser tells of an answer of 401
         await page.get_by_label("Token").fill(TOKEN)
         await page.keyboard.press("Enter")
-        await page.wait_for_url("**/audits/nightly")
+        await page.wait_for_url("**/audits/nightly#here")
         await page.goto("data:text/html,a message")
-        await page.evaluate("url => { location.href = url }", f"{board.url}audits/nightly/runs/1")
-        await page.wait_for_url("**/runs/1")
+        await page.evaluate("url => { location.href = url }", f"{board.url}audits/nightly/runs/1#finding-1")
+        await page.wait_for_url("**/runs/1#finding-1")
         await page.get_by_role("link", name="nightly").click()
         await page.get_by_role("button", name="Run now").click()
         await page.wait_for_url("**/live?started")

@@ -197,7 +197,7 @@ async def test_a_link_from_elsewhere_takes_one_step_more(opened: Opened) -> None
     """The cookie is not sent with it, so the login leads there from a page of our own."""
     async with opened(token=TOKEN) as client:
         async with client.get("/login?to=/audits/nightly", headers={"Sec-Fetch-Site": "cross-site"}) as answer:
-            assert '<meta http-equiv="refresh" content="0; url=/audits/nightly">' in await answer.text()
+            assert '<meta http-equiv="refresh" content="1; url=/audits/nightly">' in await answer.text()
         async with client.get("/login?to=/audits/nightly", headers={"Sec-Fetch-Site": "same-origin"}) as answer:
             assert "refresh" not in await answer.text()
 
