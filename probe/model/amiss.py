@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from probe.model.ends import Answer
 from probe.model.judge import tls_complaints
 from probe.model.observation import Failure, Holder, Operation
+from probe.model.tls import HUNG_UP
 from probe.model.words import Cause, Protocol, Verdict
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def detail(situation: Situation, judgement: Judgement) -> str:
     seen = situation.seen
     if judgement.verdict is not Verdict.MISMATCH or seen is None:
         return ""
-    silence = _SILENT.get(seen.failure) if seen.failure is not None else None
+    silence = _SILENT.get(seen.failure) if seen.failure is not None and seen.text != HUNG_UP else None
     match judgement.cause:
         case Cause.TLS:
             return _tls(situation)
@@ -118,7 +119,7 @@ def _tls_advice(situation: Situation) -> str:
         return "Let {service} on {target} speak a newer version of TLS, or correct what the matrix demands."
     if found:
         return "Renew or replace the certificate of {service} on {target}, or correct its TLS settings or what the matrix demands of them."
-    if situation.seen is not None and situation.seen.failure in _SILENT:
+    if situation.seen is not None and situation.seen.failure in _SILENT and situation.seen.text != HUNG_UP:
         return "Look whether {by} on {target} speaks TLS there, and whether it hangs."
     if situation.check.protocol in (Protocol.HTTPS, Protocol.HTTP_OR_HTTPS):
         return "Look at the TLS settings of {service} on {target}, or whether it speaks plain HTTP there."

@@ -13,6 +13,7 @@ from probe.model.icmp import named
 from probe.model.judge import http_healthy
 from probe.model.observation import Failure, Observation, Operation, PortUse, Proof
 from probe.model.result import Evidence
+from probe.model.tls import HUNG_UP
 from probe.model.words import Cause, Expect, Protocol, State, Transport, Verdict
 from probe.text import excerpt, printable
 
@@ -102,10 +103,10 @@ def _open(situation: Situation, seen: Observation) -> str:
             parts.append(f"{way}, {less} {seen.text}")
         case _, Failure.BAD_ANSWER:
             parts.append(f"{way}, but the answer was not the one expected: {seen.text or '(nothing readable)'}")
-        case _, Failure.CLOSED:
-            parts.append(f"{way}, then closed by the other side without an answer")
-        case _, Failure.RESET:
-            parts.append(f"{way}, then reset by the other side without an answer")
+        case _, Failure.CLOSED | Failure.RESET:
+            ended = "closed" if seen.failure is Failure.CLOSED else "reset"
+            parts.append(f"{way}, then {ended} by the other side without an answer")
+            parts += [seen.text] if seen.text == HUNG_UP else []
         case _, Failure.TIMEOUT:
             parts.append(f"{way}, but {_silence(seen)}")
         case _:

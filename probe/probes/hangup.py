@@ -21,7 +21,9 @@ _MARGIN = 0.5
 
 
 async def reconsidered(attempt: Attempt, terms: Terms, seen: Observation, took: float) -> Observation:
-    """The same, or a bad answer with the words HUNG_UP. `took`: how long the attempt lasted that saw this."""
+    """The same, or with the words HUNG_UP, whoever it was that ended it: the target or a device on the way. `took`: how
+    long the attempt lasted that saw this.
+    """
     if seen.operation is not Operation.TLS or seen.failure not in (Failure.CLOSED, Failure.RESET) or seen.said:
         return seen
     sock = await connect(attempt, terms)
@@ -33,7 +35,7 @@ async def reconsidered(attempt: Attempt, terms: Terms, seen: Observation, took: 
                 await asyncio.get_running_loop().sock_recv(sock, 1)
         except TimeoutError as error:
             if error.errno is None:
-                return msgspec.structs.replace(seen, failure=Failure.BAD_ANSWER, text=HUNG_UP)
+                return msgspec.structs.replace(seen, text=HUNG_UP)
         except OSError:
             pass
     return seen

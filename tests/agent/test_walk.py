@@ -284,5 +284,6 @@ async def test_who_hangs_up_on_a_handshake_is_looked_at_again(walk: Any, quick: 
     walked = await walk(aim(port, protocol=Protocol.TLS), timeout=2.0, once=once)
     server.close()
     seen = walked.seen[0, port]
-    assert (seen.failure, seen.text) == (Failure.BAD_ANSWER, HUNG_UP)
+    assert seen.failure in (Failure.CLOSED, Failure.RESET)
+    assert seen.text == HUNG_UP
     assert came == ({"at all": 2, "with a word": 1} if once else {"at all": 3, "with a word": 2})

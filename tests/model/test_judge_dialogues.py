@@ -8,9 +8,9 @@ import pytest
 
 from probe.model import dialogue
 from probe.model.dialogue import Dialogue, Known, Pattern, Send
-from probe.model.ends import Ends
+from probe.model.ends import Answer, Ends
 from probe.model.judge import judge
-from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, TargetView
+from probe.model.observation import Failure, Holder, Observation, Operation, PortUse, Proof, Receipts, TargetView
 from probe.model.tls import HUNG_UP, NO_TLS, TlsDemand
 from probe.model.words import Cause, Phase, Protocol, State, Verdict
 
@@ -69,7 +69,7 @@ def test_a_service_that_is_asked_in_its_own_protocol(
     assert (found.verdict, found.cause) == (verdict, cause)
 
 
-NONSENSE, HANGS_UP = {"failure": Failure.BAD_ANSWER, "text": NO_TLS}, {"failure": Failure.BAD_ANSWER, "text": HUNG_UP}
+NONSENSE, HANGS_UP = {"failure": Failure.BAD_ANSWER, "text": NO_TLS}, {"failure": Failure.RESET, "text": HUNG_UP}
 REFUSES = {"failure": Failure.BAD_ANSWER, "text": "it demands a client certificate"}
 SHUT, DUMB = {"failure": Failure.CLOSED}, {"failure": Failure.TIMEOUT}
 
@@ -98,8 +98,34 @@ def test_no_tls_session_came_of_it(
 ) -> None:
     given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol, "holder": holder}
     given |= {"dialogue": DIALOGUE} if protocol is Protocol.TCP else {}
-    found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | seen), **given))
+    arrived = {"ends": Ends(left=True, arrived=True, answered=Answer.ACCEPT, returned=Answer.ACCEPT)}
+    found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | seen), **given, **arrived))
     assert (found.verdict, found.cause) == (Verdict.MISMATCH, cause)
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict", "cause"),
+    [
+        (None, Verdict.MISMATCH, None),
+        (Ends(left=True), Verdict.MISMATCH, None),
+        (Ends(left=True, arrived=True, answered=Answer.ACCEPT, data_lost=True), Verdict.BLOCKED, Cause.PAYLOAD),
+    ],
+)
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.HTTPS, Protocol.TLS])
+def test_a_device_on_the_way_may_hang_up_on_a_handshake_too(
+    situation: Any, protocol: Protocol, ends: Ends | None, verdict: Verdict, cause: Cause | None
+) -> None:
+    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol}
+    given |= {"dialogue": DIALOGUE} if protocol is Protocol.TCP else {}
+    found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | HANGS_UP), ends=ends, **given))
+    assert (found.verdict, found.cause) == (verdict, cause)
+
+
+def test_a_stand_in_hangs_up_on_nobody(situation: Any) -> None:
+    seen = Observation(**SILENT | {"operation": Operation.TLS} | HANGS_UP)
+    given = {"view": TargetView(use=PortUse.STAND_IN), "protocol": Protocol.HTTPS, "receipts": Receipts(arrived=True)}
+    found = judge(situation(seen=seen, **given))
+    assert (found.verdict, found.cause) == (Verdict.BLOCKED, Cause.PAYLOAD)
 
 
 @pytest.mark.parametrize(
