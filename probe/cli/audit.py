@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from probe.cli import histories, outputs, settings, waivers
 from probe.cli.exitcodes import Exit
@@ -15,6 +16,7 @@ from probe.cli.planning import add_arguments, assignments
 from probe.cli.running import add_identity
 from probe.errors import UserError
 from probe.spec.diagnostics import nearest
+from probe.text import printable
 
 if TYPE_CHECKING:
     from probe.audit.config import Audit, Config
@@ -58,7 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    add_arguments(parser)
+    # A stand-in answers for a service that has stopped, and holds its port: no audit of what runs may open one unasked.
+    add_arguments(parser, phase="live")
     waivers.add_argument(parser)
     outputs.add_arguments(parser)
     add_identity(parser)
@@ -202,10 +205,13 @@ def _config(arguments: argparse.Namespace) -> Config:
     from probe.audit.config import Config
 
     tables = settings.tables("alerts")
+    audits = tuple(_audits(arguments))
+    _check_alerts(tables, audits)
+    _check_url(arguments.url or "")
     # Of the unit's, or beside the history of the user.
     state = arguments.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Config(
-        audits=tuple(_audits(arguments)),
+        audits=audits,
         history=arguments.history or histories.default_place(),
         state=Path(state or Path(histories.default_place()).parent),
         listen=arguments.listen or "",
@@ -219,6 +225,36 @@ def _config(arguments: argparse.Namespace) -> Config:
         alerts={name: table for name, (_, table) in tables.items()},
         retention={name: getattr(arguments, f"keep_{name}") for name in _RETENTION},
     )
+
+
+def _check_alerts(tables: dict[str, tuple[str, dict[str, Any]]], audits: tuple[Audit, ...]) -> None:
+    """An alert for an audit that there is not would never be told. Without tables, cron's lines have them."""
+    declared = settings.tables("audits")
+    if not declared:
+        return
+    known = {*declared, *(audit.name for audit in audits)}
+    problems = [
+        f"{place}: 'audits' names {printable(name)!r}, and there is no such audit\n  hint: {nearest(name, known)}"
+        for place, table in tables.values()
+        if isinstance(table.get("audits"), list)
+        for name in table["audits"]
+        if isinstance(name, str) and name not in known
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UserError(
+            f"--url {printable(url)}: alerts could not link to this\n"
+            "  hint: the dashboard as a browser is told, such as https://audit.example:8443 ('url' under [audit])"
+        )
 
 
 def _audits(arguments: argparse.Namespace) -> list[Audit]:

@@ -21,9 +21,9 @@ PHASES = ("auto", "pre-install", "live")
 EXPOSURES = ("known", "listening", "all")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything that a plan of many checks takes."""
-    add_specification(parser)
+def add_arguments(parser: argparse.ArgumentParser, phase: str = "auto") -> None:
+    """Everything that a plan of many checks takes. `phase` is the default."""
+    add_specification(parser, phase)
     parser.add_argument(
         "--exposure",
         choices=EXPOSURES,
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_specification(parser: argparse.ArgumentParser) -> None:
+def add_specification(parser: argparse.ArgumentParser, phase: str = "auto") -> None:
     """What is there, and what is asked of it."""
     parser.add_argument(
         "-i",
@@ -67,9 +67,9 @@ def add_specification(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--phase",
         choices=PHASES,
-        default="auto",
+        default=phase,
         help="pre-install: stand-ins answer on every port; live: the services themselves, nothing is opened; "
-        "auto (default): stand-ins only where nothing listens",
+        f"auto: stand-ins only where nothing listens (default: {phase})",
     )
     parser.add_argument(
         "--profile", metavar="NAME", help="a profile of the matrix: the roles that it requires must be there"

@@ -58,6 +58,11 @@ class TestOneAudit:
         assert config.history == str(shop / "state/portcheck/history.db")
         assert config.state == shop / "state/portcheck"
 
+    def test_the_services_themselves_are_asked_unless_another_phase_is_said(self, told: Any) -> None:
+        words = ("-i", "hosts.txt", "--every", "6h")
+        assert told(*words).audits[0].order.phase == "live"
+        assert told(*words, "--phase", "auto").audits[0].order.phase == "auto"
+
     def test_its_seed_is_its_own_and_stays(self, told: Any) -> None:
         words = ("-i", "hosts.txt", "--every", "6h")
         first, second = told(*words).audits[0].order.seed, told(*words).audits[0].order.seed
@@ -84,6 +89,8 @@ class TestOneAudit:
             (("-i", "hosts.txt", "--every", "6h", "--together", "0"), "from 1 to 64"),
             (("-i", "hosts.txt", "--every", "6h", "--output", "-"), "to files"),
             (("-i", "hosts.txt", "--every", "6h", "--format", "csv"), "to files"),
+            (("-i", "hosts.txt", "--every", "6h", "--url", "audit.example"), "such as https://"),
+            (("-i", "hosts.txt", "--every", "6h", "--url", "https://[x"), "such as https://"),
         ],
     )
     def test_what_makes_no_sense(self, told: Any, words: tuple[str, ...], said: str) -> None:
@@ -145,6 +152,10 @@ class TestSeveral:
             ("audits = 3", "a table is wanted"),
             ("[audits]\na = 3", "a table is wanted"),
             ("[audit.nightly]\nevery = '6h'", "unknown key 'nightly'"),
+            (
+                "[audits.night]\ninventory = 'x'\nevery = '6h'\n[alerts.t]\naudits = ['nigth', 'night']",
+                "[alerts.t]: 'audits' names 'nigth', and there is no such audit\n  hint: did you mean 'night'",
+            ),
         ],
     )
     def test_what_makes_no_sense_is_told_with_its_place(self, told: Any, write: Any, table: str, said: str) -> None:
