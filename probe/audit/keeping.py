@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`problems` are those that were told and are not over, by kind."""
+    """`problems` are those that were told and are not over, by kind; `told` is the id of the last run that was."""
 
     marks: Marks | None = None
     problems: dict[str, str] = {}
+    told: str = ""
 
 
 class Folder:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from probe.audit.order import Word
     from probe.audit.runner import Outcome
     from probe.history.database import Lock
+    from probe.model.change import Changes
     from probe.model.result import Report
 
 _TRIES = 2  # runs for one due time that took the service with them; then the next one is waited for
@@ -66,6 +67,7 @@ class Making:
         self._clock = clock
         self._problems = Problems({})
         self._marks: schedule.Marks | None = None
+        self._told = ""
         self._progress: Progress | None = None
         self._last: RunRecord | None = None
         self._runner: Runner | None = None
@@ -89,7 +91,7 @@ class Making:
         self._folder.make()
         kept = self._folder.load()
         self._problems = Problems(kept.problems)
-        self._marks = kept.marks
+        self._marks, self._told = kept.marks, kept.told
         self.plan(self.audit)
 
     def plan(self, audit: Audit) -> None:
@@ -137,7 +139,7 @@ class Making:
             self._save()
 
     def _save(self) -> None:
-        self._folder.save(Kept(marks=self._marks, problems=self._problems.now))
+        self._folder.save(Kept(marks=self._marks, problems=self._problems.now, told=self._told))
 
     @property
     def state(self) -> AuditState:
@@ -348,7 +350,7 @@ class Making:
         return True
 
     async def _record(self, report: Report) -> None:
-        """Raises UserError. What is recorded and was told already is told again: who is told knows a run by its id."""
+        """Raises UserError. What is spooled still and was told already is not told again."""
         try:
             record, changes = await self._archive.ask(lambda history: history.record(self.name, report))
         except Exception:
@@ -364,20 +366,13 @@ class Making:
             deviations=report.summary.deviations,
             seconds=record.seconds,
         )
-        told = record.state is RunState.FINISHED
-        problem, recovered = self._problems.news
-        await self._tell(
-            Ended(
-                audit=self.name,
-                run=record,
-                report=report if told else None,
-                changes=changes if told else None,
-                problem=problem,
-                recovered=recovered,
-            )
-        )
-        self._problems.told()
-        self._save()
+        if record.id == self._told:
+            return
+        self._told = record.id
+        if record.state is RunState.FINISHED:
+            await self._ended(record, report, changes)
+        else:
+            await self._ended(record)
 
     async def _no_history(self, error: UserError | str) -> None:
         words = f"reports are kept until the history can be written again: {error}"
@@ -386,9 +381,12 @@ class Making:
         self._problems.note(HISTORY, words)
         await self._news()
 
-    async def _ended(self, run: RunRecord) -> None:
+    async def _ended(self, run: RunRecord, report: Report | None = None, changes: Changes | None = None) -> None:
         problem, recovered = self._problems.news
-        await self._tell(Ended(audit=self.name, run=run, problem=problem, recovered=recovered))
+        ended = Ended(
+            audit=self.name, run=run, report=report, changes=changes, problem=problem, recovered=recovered
+        )
+        await self._tell(ended)
         self._problems.told()
         self._save()
 

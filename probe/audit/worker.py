@@ -170,8 +170,11 @@ async def _until_told(run: Run) -> None:
 
 
 def _end_with_parent() -> None:
-    """The kernel sends SIGTERM when the service ends, however it does. Where it ended before that, there is nobody."""
+    """The kernel sends SIGTERM when the service ends, however it does. Where it ended before that, there is nobody.
+    What is raised by it takes inventory scripts along, as long as the run itself does not see to it.
+    """
     parent = os.getppid()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit(1)

@@ -90,6 +90,47 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_killed_while_it_reaches_its_agents(start: Callable[..., Process], shop: Path) -> None:
+    """With a real run."""
+    assert start(command("reaching")).wait() == -signal.SIGKILL
+    second = start(command("never"))
+    second.said("event=recorded")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.wait() == 0
+    assert [run.state for run in runs(shop)] in ([LOST, FINISHED], [FINISHED])  # it may die before it wrote that down
+
+
+def gone(pids: set[int]) -> None:
+    end = time.monotonic() + 20
+    while any(map(alive, pids)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_killed_while_it_plans_the_run_ends_too(start: Callable[..., Process], shop: Path) -> None:
+    """With a real run, whose inventory is a script that does not come to an end."""
+    hosts, pids = (shop / "hosts.txt").read_text(), shop / "pids"
+    (shop / "hosts.txt").write_text("#!/bin/sh\necho $$ >> pids\nexec sleep 60\n")
+    (shop / "hosts.txt").chmod(0o755)
+    process = start(command("never"))
+    end = time.monotonic() + 20
+    while not pids.exists() or not pids.read_text().split():
+        assert time.monotonic() < end, process.lines
+        time.sleep(0.02)
+    family = children(process.process.pid)
+    assert {int(pid) for pid in pids.read_text().split()} < family
+    process.process.kill()
+    gone(family - {process.process.pid})
+    assert runs(shop) == []  # it had not begun
+    (shop / "hosts.txt").chmod(0o644)
+    (shop / "hosts.txt").write_text(hosts)
+    second = start(command("never"))
+    second.said("event=recorded")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.wait() == 0
+    assert [run.state for run in runs(shop)] == [FINISHED]
+
+
 def test_killed_while_it_checks_the_run_and_its_agents_end_too(start: Callable[..., Process], shop: Path) -> None:
     """With a real run. Its agents would not answer for a long time, and hold what they were given to answer on."""
     hosts = (shop / "hosts.txt").read_text()
@@ -105,10 +146,7 @@ def test_killed_while_it_checks_the_run_and_its_agents_end_too(start: Callable[.
     family = children(process.process.pid)
     assert {int(pid) for pid in pids.read_text().split()} < family
     process.process.kill()
-    end = time.monotonic() + 20
-    while any(map(alive, family - {process.process.pid})):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    gone(family - {process.process.pid})
     assert [run.state for run in runs(shop)] == [RunState.RUNNING]
     (shop / "hosts.txt").write_text(hosts)
     second = start(command("never"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 
 from probe.audit.keeping import Folder
+from probe.audit.spool import Spool
 from probe.history.store import open_history
 from probe.history.values import RunState
 from probe.model.change import Turn
@@ -228,6 +230,34 @@ class TestTheHistoryIsGone:
         await making.catch_up()
         assert [run.state for run in await scene.runs()] == [FINISHED]
         assert scene.ended[-1].recovered
+
+
+class TestToldOnce:
+    """Between telling and removing the report, whatever happens."""
+
+    async def test_in_one_process(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        making = await scene.start()
+
+        def full(_: str) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(making._folder.spool, "remove", full)
+            await making.make()
+            await making.catch_up()
+        assert len(scene.spooled) == 1
+        await making.catch_up()
+        assert scene.spooled == []
+        assert [ended.run.state for ended in scene.ended if ended.report is not None] == [FINISHED]
+
+    async def test_in_the_next(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Spool, "remove", lambda *_: None)
+        await (await scene.start()).make()
+        assert len(scene.spooled) == 1
+        monkeypatch.undo()
+        await scene.start()
+        assert scene.spooled == []
+        assert [ended.run.number for ended in scene.ended] == [1]
 
 
 class TestEnds:

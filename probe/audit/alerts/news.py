@@ -70,8 +70,11 @@ class Flap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What was told of one audit and must not be told again: what flaps, by its line, and waivers that have expired."""
+    """What was told of one audit and must not be told again: the last finished run, by its id; what flaps, by its
+    line; waivers that have expired.
+    """
 
+    run: str = ""
     flapping: dict[str, Flap] = {}
     expired: tuple[str, ...] = ()
 
@@ -108,7 +111,7 @@ def news(ended: Ended, memory: Memory) -> tuple[News, Memory]:
     kept = dict([*going_on.items(), *flapping.items()][-_MOST_REMEMBERED:])
     expired = {_of(use): use for use in report.waivers if use.state is WaiverState.EXPIRED}
     fresh = tuple(use for key, use in expired.items() if key not in memory.expired)
-    return News(items=tuple(items), waivers=fresh), Memory(flapping=kept, expired=tuple(expired))
+    return News(items=tuple(items), waivers=fresh), Memory(run=ended.run.id, flapping=kept, expired=tuple(expired))
 
 
 def _settled(

@@ -131,11 +131,14 @@ class _Box:
 
     def _told(self, ended: Ended, state: State) -> State:
         alert, now = self._alert, self._clock.now()
-        found, memory = news(ended, state.memory.get(ended.audit, Memory()))
+        known = state.memory.get(ended.audit, Memory())
+        if ended.report is not None and ended.run.id == known.run:
+            return state  # the service was killed before it could note that this was told
+        found, memory = news(ended, known)
         state = msgspec.structs.replace(state, memory=state.memory | {ended.audit: memory})
         if alert.type is Type.ALERTMANAGER:
-            known = state.firing.get(ended.audit, {})
-            fires = alertmanager.update(known, ended, memory, alert.least, self._base, now)
+            firing = state.firing.get(ended.audit, {})
+            fires = alertmanager.update(firing, ended, memory, alert.least, self._base, now)
             return state.with_firing(ended.audit, fires, now, self._until(ended, now))
         made = message(ended, found, alert.on, alert.least, self._base)
         return state if made is None else state.with_message(made, now)

@@ -169,6 +169,15 @@ async def test_what_was_told_is_remembered_over_a_restart(tmp_path: Path):
     assert [body["counts"] for body in bodies(receiver)] == [{"flapping": 1}]
 
 
+async def test_a_run_that_is_told_again_after_a_kill_is_sent_once(tmp_path: Path):
+    """The service may be killed after the alert was delivered, and before it noted that it had told of the run."""
+    run = Course().run(redis(1, **BLOCKED))
+    async with Receiver().listening() as receiver:
+        await Service(receiver.url, tmp_path).tell(run)
+        await Service(receiver.url, tmp_path).tell(run)
+    assert len(receiver.got) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff{", b'{"memory": 3}', b"[" * 100_000])
 async def test_a_broken_file_is_begun_anew(tmp_path: Path, content: bytes):
     file = tmp_path / "alerts" / "ops.json"
