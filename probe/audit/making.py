@@ -383,9 +383,7 @@ class Making:
 
     async def _ended(self, run: RunRecord, report: Report | None = None, changes: Changes | None = None) -> None:
         problem, recovered = self._problems.news
-        ended = Ended(
-            audit=self.name, run=run, report=report, changes=changes, problem=problem, recovered=recovered
-        )
+        ended = Ended(audit=self.name, run=run, report=report, changes=changes, problem=problem, recovered=recovered)
         await self._tell(ended)
         self._problems.told()
         self._save()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,23 @@ def on(kind: type, words: str = "") -> None:
     making.Making._hear = hear  # type: ignore[method-assign]
 
 
+def serverless() -> None:
+    """The PostgreSQL server in $SERVER is killed once, in the midst of a transaction."""
+    real = store.write_rows
+
+    def then_kill(*words: Any, **more: Any) -> Any:
+        found = real(*words, **more)
+        store.write_rows = real
+        server = int((Path(os.environ["SERVER"]) / "data/postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGQUIT)
+        # Whoever started it has not heard of its end yet.
+        while Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+        return found
+
+    store.write_rows = then_kill
+
+
 def prepare(moment: str) -> None:
     match moment:
         case "ordered":
@@ -59,6 +77,8 @@ def prepare(moment: str) -> None:
             service.Service._tell = die  # type: ignore[method-assign]
         case "told":
             spool.Spool.remove = die  # type: ignore[method-assign]
+        case "serverless":
+            serverless()
         case "never":
             pass
     schedule.LEAST = timedelta(seconds=1)

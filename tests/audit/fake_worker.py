@@ -102,6 +102,9 @@ def main() -> None:
         case "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
+        case "brief":
+            time.sleep(0.4)
+            send(report(run, Verdict.PASS), "conforms")
         case "blind":
             send(report(run, Verdict.INCONCLUSIVE), "inconclusive")
         case "ill":
