@@ -44,13 +44,13 @@ def weight(check: CheckResult) -> Weight:
     """A row that another stands in for is advice, whatever became of it: nobody has to wait for it."""
     if check.waived:
         return Weight.WAIVED
-    if check.deviates:
-        return Weight.DEVIATION
     if check.instead:
         return Weight.ADVICE
-    if check.verdict is Verdict.INCONCLUSIVE:
-        return Weight.INCONCLUSIVE
-    return Weight.PASS if check.verdict is Verdict.PASS else Weight.ADVICE
+    if check.verdict is Verdict.PASS:
+        return Weight.PASS
+    if check.deviates:
+        return Weight.DEVIATION
+    return Weight.INCONCLUSIVE if check.verdict is Verdict.INCONCLUSIVE else Weight.ADVICE
 
 
 class Sight(msgspec.Struct, frozen=True):

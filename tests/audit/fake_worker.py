@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from probe.audit.order import Began, Broken, Failed, Going, Made, Order, Word, encoder
-from probe.model.result import CheckResult, Report, RunInfo, summarise
+from probe.model.result import CheckResult, Evidence, Report, RunInfo, summarise
 from probe.model.words import Cause, Expect, Need, Phase, Policy, Protocol, State, Transport, Verdict
 
 
@@ -57,6 +57,26 @@ def report(run: str, verdict: Verdict, *, started: datetime | None = None, inter
         interrupted=interrupted,
     )
     return Report(run=info, summary=summarise((row,)), checks=(row,))
+
+
+def large(run: str, rows: int = 5000) -> Report:
+    """Of so many rows, each tenth of which fails now and then."""
+    found = report(run, Verdict.BLOCKED)
+    evidence = (Evidence(at="source", what=f"no answer to 3 SYN in 0.9 s, in run {run}"),)
+    checks = []
+    for place in range(rows):
+        fails = place % 10 == 0 and (int(run[:2], 16) + place // 10) % 4 == 0
+        checks.append(
+            msgspec.structs.replace(
+                found.checks[0] if fails else report(run, Verdict.PASS).checks[0],
+                id=f"{place:016x}",
+                source=f"engine-{place % 71}",
+                target=f"services-{place % 67}",
+                ports=str(1024 + place),
+                evidence=evidence if fails else (),
+            )
+        )
+    return msgspec.structs.replace(found, checks=tuple(checks), summary=summarise(checks))
 
 
 def deflated(found: Report) -> bytes:
@@ -102,6 +122,8 @@ def main() -> None:
         case "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
+        case "large":
+            send(large(run), "deviations")
         case "brief":
             time.sleep(0.4)
             send(report(run, Verdict.PASS), "conforms")

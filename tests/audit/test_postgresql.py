@@ -33,7 +33,7 @@ FINISHED, LOST = RunState.FINISHED, RunState.LOST
 
 
 @pytest.fixture
-def url(postgresql: Server) -> Iterator[str]:  # noqa: F811
+def url(postgresql: Server) -> Iterator[str]:
     yield postgresql.database()
     postgresql.start_again()
 
@@ -116,7 +116,7 @@ def test_one_of_two_makes_the_run_and_the_other_takes_over(service: Callable[...
 def test_the_server_goes_in_the_midst_of_a_run(
     service: Callable[..., Process],
     url: str,
-    postgresql: Server,  # noqa: F811
+    postgresql: Server,
     shop: Path,
     told: list[dict[str, Any]],
 ) -> None:
@@ -139,7 +139,7 @@ def test_the_server_goes_in_the_midst_of_a_run(
     assert [(bool(one["problem"]), one["recovered"]) for one in told] == [(True, False), (False, True)]
 
 
-def test_the_server_is_killed_while_it_records(service: Callable[..., Process], url: str, postgresql: Server) -> None:  # noqa: F811
+def test_the_server_is_killed_while_it_records(service: Callable[..., Process], url: str, postgresql: Server) -> None:
     process = service("serverless", "one")
     process.said("event=history")
     postgresql.stop()
