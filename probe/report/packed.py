@@ -67,22 +67,25 @@ class _Table:
         return list(self.places)
 
 
-class _Texts(_Table):
+class _Texts:
     """Texts from anywhere, as they may be shown. `size` counts the characters."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.size = 0
-        self._shown = _Shown(self._show)
+        self._table = _Table()
         # Of each row a dozen texts, nearly all of which are known: not a call of ours for each.
-        self.place = self._shown.__getitem__
+        self.place: Callable[[Any], int] = _Shown(self._show).__getitem__
 
     def _show(self, value: Any) -> int:
         text = shorten(printable(str(value)[: LONGEST + 1]), LONGEST)
-        before = len(self.places)
-        found = super().place(text)
-        self.size += len(text) if len(self.places) > before else 0
+        before = len(self._table.places)
+        found = self._table.place(text)
+        self.size += len(text) if found == before else 0
         return found
+
+    @property
+    def values(self) -> list[Any]:
+        return self._table.values
 
 
 class _Shown(dict[Any, int]):

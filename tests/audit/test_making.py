@@ -67,6 +67,20 @@ async def test_somebody_asks_for_a_run(scene: Scene) -> None:
     assert not making.wants()
 
 
+@pytest.mark.parametrize("leap", [{"days": -1}, {"days": 365}, {"days": 3}, {"minutes": -30}])
+async def test_a_clock_that_leaps_while_the_service_waits(scene: Scene, leap: dict[str, float]) -> None:
+    """Set, or still while the machine slept: at most one run at once, and the next within the period."""
+    making = await scene.start()
+    await making.make()
+    scene.clock.pass_by(**leap)
+    made = 0
+    for _ in range(3):
+        made += making.wants() and await making.make()
+    assert made == (sum(leap.values()) > 0)
+    assert 0 < (making.wait() or 0) <= 6.5 * 3600
+    assert [run.number for run in await scene.runs()] == list(range(1, made + 2))
+
+
 class TestTwoOfThem:
     async def test_another_process_of_this_machine(self, scene: Scene) -> None:
         making = await scene.start()

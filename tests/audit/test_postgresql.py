@@ -14,8 +14,8 @@ import pytest
 
 from probe.history.store import open_history
 from probe.history.values import RunState
+from tests.history.conftest import postgresql
 
-from ..history.conftest import postgresql
 from .test_crash import CRASHING
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from probe.history.values import RunRecord
+    from tests.history.server import Server
 
-    from ..history.server import Server
     from .process import Process
 
 __all__ = ["postgresql"]

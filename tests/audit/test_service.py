@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,19 @@ def test_it_waits_with_little_memory(start: Callable[..., Process]) -> None:
     assert resident < 90 * 1024
 
 
+def test_so_it_does_after_a_large_run_that_was_looked_at(start: Callable[..., Process]) -> None:
+    process = start([*command("never", "fake"), "--listen", "127.0.0.1:0"], FAKE="large")
+    place = process.said("event=started").partition("dashboard=")[2].split()[0]
+    process.said("event=recorded")
+    for page in ("", "audits/shop", "audits/shop/runs/1", "audits/shop/runs/1.json", "audits/shop/checks?run=1"):
+        with urllib.request.urlopen(f"{place}{page}", timeout=20) as answer:
+            assert answer.status == 200
+            answer.read()
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    (most,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    assert most < 100 * 1024
+
+
 def test_settings_are_read_again(start: Callable[..., Process], shop: Path) -> None:
     settings = shop / "portcheck.toml"
     settings.write_text(SETTINGS)
@@ -75,6 +89,25 @@ def test_settings_are_read_again(start: Callable[..., Process], shop: Path) -> N
     process.process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
     assert sum("audit=shop event=began" in line for line in process.lines) == 1
+
+
+def test_an_audit_that_is_renamed_while_it_runs(start: Callable[..., Process], shop: Path) -> None:
+    """Its run comes to its end; from then on there is the other one, and whoever is to be told of it."""
+    settings = shop / "portcheck.toml"
+    settings.write_text(SETTINGS)
+    words = [sys.executable, str(Path(__file__).with_name("crashing.py")), "never", "fake", "audit"]
+    process = start(words, FAKE="brief")
+    process.said("audit=shop event=began")
+    hook = '[alerts.hook]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+    settings.write_text(SETTINGS.replace("shop", "store").replace("6h", "1s") + hook)
+    process.process.send_signal(signal.SIGHUP)
+    process.said("event=settings-read audits=1")
+    process.said("audit=shop event=recorded")
+    process.said("audit=store event=recorded", count=2)
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert sum("audit=shop event=began" in line for line in process.lines) == 1
+    assert not any("event=defect" in line for line in process.lines)
 
 
 def test_sigterm_ends_a_run_in_order(start: Callable[..., Process]) -> None:

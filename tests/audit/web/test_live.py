@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -116,3 +117,35 @@ async def test_a_desk_that_cannot_watch(opened: Opened, desk: Desk) -> None:
     desk.watch = broken  # type: ignore[method-assign]
     async with opened() as client, client.get(EVENTS) as answer:
         assert await Stream(answer).event() == ("", None)
+
+
+def opened_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+async def test_those_who_come_and_go_leave_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third goes at once, every third after it was told something, every third reads nothing until it goes."""
+    monkeypatch.setattr(live, "_BEAT", 0.02)
+    monkeypatch.setattr(live, "_WRITE", 0.2)
+    async with serve(desk, Metrics(), Listen(port=0)) as at:
+        place = at.url.removeprefix("http://").rstrip("/")
+        address, port = place.rsplit(":", 1)
+        before, descriptors = len(asyncio.all_tasks()), opened_files()
+        for _ in range(10):
+            writers = []
+            for number in range(20):
+                reader, writer = await asyncio.open_connection(address, int(port), limit=1)
+                writer.write(f"GET {EVENTS} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode())
+                if number % 3 == 1:
+                    await reader.read(1)
+                if number % 3 < 2:
+                    writer.transport.abort()
+                writers.append(writer)
+            desk.tell("nightly", progress=progress("nightly", 17, words="x" * 50_000))
+            for writer in writers:
+                writer.transport.abort()
+        await desk.until_watched(0)
+        async with asyncio.timeout(5):
+            # Nobody tells when the kernel has let go.
+            while len(asyncio.all_tasks()) > before or opened_files() > descriptors:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
