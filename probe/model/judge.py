@@ -282,9 +282,10 @@ def _no_session(situation: Situation, seen: Observation) -> Cause | None:
         return Cause.WRONG_SERVICE
     # Who had agreed to shake hands, or said what he does not like, speaks TLS, or should. In a dialogue so does who is
     # silent: a service without TLS may wait for the end of a line. Whoever stands before it may be ill.
-    # A device on the way may hang up as well: only what came to the target is the service's doing.
-    hung_up = seen.text == HUNG_UP and situation.ends is not None and situation.ends.arrived is True
-    told = seen.failure is Failure.BAD_ANSWER or seen.proof is Proof.ANSWERED or hung_up
+    if seen.text == HUNG_UP:
+        # A device on the way may have done that: only what came to the target is the service's doing.
+        return Cause.TLS if situation.ends is not None and situation.ends.arrived else None
+    told = seen.failure is Failure.BAD_ANSWER or seen.proof is Proof.ANSWERED
     waits = situation.check.dialogue is not None and seen.failure is Failure.TIMEOUT
     own = situation.holder in (Holder.SPEAKER, Holder.UNKNOWN)
     return Cause.TLS if told or (waits and own) else _silent(situation, seen)

@@ -111,11 +111,12 @@ def test_no_tls_session_came_of_it(
         (Ends(left=True, arrived=True, answered=Answer.ACCEPT, data_lost=True), Verdict.BLOCKED, Cause.PAYLOAD),
     ],
 )
+@pytest.mark.parametrize("holder", [holder for holder in Holder if holder != "another"])
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.HTTPS, Protocol.TLS])
 def test_a_device_on_the_way_may_hang_up_on_a_handshake_too(
-    situation: Any, protocol: Protocol, ends: Ends | None, verdict: Verdict, cause: Cause | None
+    situation: Any, protocol: Protocol, holder: Holder, ends: Ends | None, verdict: Verdict, cause: Cause | None
 ) -> None:
-    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol}
+    given = {"phase": Phase.LIVE, "view": TargetView(use=PortUse.LISTENER), "protocol": protocol, "holder": holder}
     given |= {"dialogue": DIALOGUE} if protocol is Protocol.TCP else {}
     found = judge(situation(seen=Observation(**SILENT | {"operation": Operation.TLS} | HANGS_UP), ends=ends, **given))
     assert (found.verdict, found.cause) == (verdict, cause)

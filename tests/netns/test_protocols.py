@@ -188,11 +188,13 @@ def test_the_wrong_server_never_passes(wrong: Run, daemons: Daemons, record_prop
         wanted = {"pass"} if right else {"wrong-service"}
         if name in SECURED and server in SECURABLE.get(name, ("nginx", "rabbitmq")):
             wanted = {"tls"}
+            if server == "slapd":  # it hangs up; of so many rows not each is looked at from both ends
+                wanted.add("mismatch")
         if transport == "udp" and name in SEVERAL.get(server, ()):
             # By its name the program may be the right one, and need not answer a stranger.
             wanted.add("inconclusive")
         if found not in wanted:
-            unexpected.append((name, transport, server, found, row["evidence"][0]["what"]))
+            unexpected.append((name, transport, server, found, [one["what"] for one in row["evidence"]]))
     assert unexpected == [], json.dumps(unexpected, indent=1)
 
 
