@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from probe.cli import histories, outputs, settings, waivers
+from probe.cli import histories, outputs, reader, settings, waivers
 from probe.cli.exitcodes import Exit
 from probe.cli.planning import add_arguments, assignments
 from probe.cli.running import add_identity
@@ -138,7 +138,8 @@ async def _once(config: Config, fail_on: str) -> int:
 
     codes = []
     for made in await Service(config).once():
-        _show(made)
+        with reader.may_go():
+            _show(made)
         codes.append(_code(made, fail_on))
     return next((code for code in _WORST if code in codes), Exit.CONFORMS)
 

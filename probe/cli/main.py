@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from probe import __version__
+from probe.cli import reader
 from probe.cli.exitcodes import Exit
 from probe.errors import UserError
 
@@ -72,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (`portcheck plan | head`): nothing is wrong, and nothing can be said any
-        # more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader.gone()
         return Exit.CONFORMS
     except Exception as error:
         if os.environ.get("PORTCHECK_DEBUG"):

@@ -6,9 +6,10 @@ import argparse
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from probe.cli import settings
+from probe.cli import reader, settings
 from probe.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,11 +104,12 @@ def write(report: Report, outputs: Iterable[Output]) -> None:
 
     troubles = []
     for path, form in sorted(outputs, key=lambda output: output.path == "-"):
-        if (path, form) == ("-", "text"):
-            _print(report)
-            continue
         try:
-            files.write(path, formats.render(form, report))
+            with reader.may_go() if path == "-" else nullcontext():
+                if (path, form) == ("-", "text"):
+                    _print(report)
+                else:
+                    files.write(path, formats.render(form, report))
         except UserError as error:
             troubles.append(str(error))
     if troubles:

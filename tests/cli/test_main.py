@@ -140,6 +140,20 @@ def test_a_reader_that_goes_away_is_no_error(shop: Path) -> None:
     assert (shop / "code").read_text() == "0\n"
 
 
+def test_a_reader_that_goes_away_changes_no_outcome(shop: Path) -> None:
+    (shop / "hosts.txt").write_text(
+        "[web]\nw1 ansible_connection=local portcheck_address=127.0.0.1\n"
+        "[db]\nd1 ansible_connection=local portcheck_address=127.0.0.2\n[all:vars]\nportcheck_matrix=shop.yaml\n"
+    )
+    line = "portcheck run -i hosts.txt --phase live"
+    code = shell(shop, line).returncode
+    assert code == 1
+    for form in ("text", "json"):
+        done = shell(shop, f"{{ {line} --format {form}; echo $? >code; }} | true")
+        assert done.stderr == ""
+        assert (shop / "code").read_text() == "1\n"
+
+
 def test_a_full_disk_is_told(shop: Path) -> None:
     done = shell(shop, "portcheck plan -i hosts.txt >/dev/full")
     assert done.returncode not in {0, 1}
