@@ -56,6 +56,8 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
     """The page, UTF-8. With `changes` it answers first what changed since the older run. All that comes from the report
     is made printable and bounded in `shown` and by `pack`, then escaped.
     """
+    if changes is not None and changes.old is None:
+        changes = None  # the first run: all of it is new, and that is no answer
     told = _named(findings(report))
     packed = pack(report, [(one.anchor, one.finding) for one in told])
     said, numbers = verdict_sentence(report)

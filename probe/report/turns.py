@@ -76,6 +76,8 @@ class Turned(msgspec.Struct, frozen=True):
 
 def sentence(changes: Changes) -> str:
     """`2 new deviations, 1 fixed since the last run.`; what fails no run is not counted where something does."""
+    if changes.old is None:
+        return "The first run: there is nothing to compare it with yet."
     what = [change for change in changes.changes if change.turn in _WORDS]
     counting = [change for change in what if change.counts]
     if not what:
@@ -83,8 +85,6 @@ def sentence(changes: Changes) -> str:
     numbers = Counter(change.turn for change in counting or what)
     words = [f"{numbers[turn]:,} {_word(turn, numbers[turn], bool(counting))}" for turn in _WORDS if numbers[turn]]
     aside = "" if counting else ", none of which fails a run"
-    if changes.old is None:
-        return f"{', '.join(words)}: nothing to compare with yet."
     return f"{', '.join(words)} since the run before{aside}."
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from probe.history.compare import compare
 from probe.model.change import Change, Changes, Turn
 from probe.model.result import CheckResult
 from probe.report import html, turns
@@ -94,3 +95,10 @@ def test_many_changes_are_bounded_and_hostile_ones_text(rich: Report) -> None:
     assert page.open == []
     assert sum(1 for _ in page.all("img")) == 0
     assert "440 more of this kind" in page.text
+
+
+def test_a_first_run_is_its_own_answer(rich: Report) -> None:
+    """All of it is new, and nobody wants to hear that."""
+    first = compare(None, rich)
+    assert turns.sentence(first) == "The first run: there is nothing to compare it with yet."
+    assert html.render(rich, first) == html.render(rich)
