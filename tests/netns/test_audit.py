@@ -116,7 +116,9 @@ def audit(tmp_path: Path) -> Iterator[Audit]:
     with Lab("a1", "b1") as lab, Receiver() as receiver:
         lab.serve("b1", "echo 5432", "echo 6379")
         (tmp_path / "hosts.txt").write_text(inventory(lab, pair(), (4,), {}))
-        (tmp_path / "m.yaml").write_text(matrix(pair(), {"db": "tcp 5432", "cache": "tcp 6379"}, {}))
+        services = {"db": "tcp 5432", "cache": "tcp 6379"}
+        (tmp_path / "m.yaml").write_text(matrix(pair(), services, {"inside": "enforce"}))
+        (tmp_path / "waivers.yaml").write_text("portcheck-waivers: 1\nwaivers: []\n")
         token = tmp_path / "token"
         token.write_text(TOKEN)
         token.chmod(0o600)
@@ -129,8 +131,7 @@ def audit(tmp_path: Path) -> Iterator[Audit]:
             [audits.lab]
             inventory = "hosts.txt"
             matrix = ["m.yaml"]
-            phase = "live"
-            exposure = "known"
+            waivers = "waivers.yaml"
             every = "1d"
             [alerts.team]
             type = "webhook"
@@ -205,3 +206,46 @@ def test_a_rule_that_comes_and_goes_is_seen_by_everybody(audit: Audit) -> None:
     _, said = audit.command("history", "show", "lab", "--check", check)
     told = [(line.split()[0], line.split()[6]) for line in said.splitlines() if " 5432 " in line]
     assert told == [("4", "pass"), ("2-3", "blocked"), ("1", "pass")]
+
+
+def test_what_is_accepted_what_opens_and_who_is_gone(audit: Audit) -> None:
+    """A waiver takes a deviation out of the count and its end brings it back; a listener comes and goes; a host goes,
+    and nothing of it is called fixed.
+    """
+    audit.run(1)
+    waiver = "{service: db, sources: [a1], targets: [b1], reason: the ticket, owner: jane, until: UNTIL}"
+    waivers = audit.folder / "waivers.yaml"
+    waivers.write_text("portcheck-waivers: 1\nwaivers:\n  - " + waiver.replace("UNTIL", "2999-12-31") + "\n")
+    audit.lab.nft("r", chain("forward", REFUSED))
+    audit.run(2)
+    assert audit.metric("portcheck_deviations", audit="lab") == 0
+    assert audit.metric("portcheck_waivers", audit="lab", state="used") == 1
+    assert "the ticket" in audit.ask("/audits/lab/runs/2")
+    assert audit.command("diff", "lab@1", "lab@2")[0] == 0
+    assert not audit.receiver.got
+
+    waivers.write_text("portcheck-waivers: 1\nwaivers:\n  - " + waiver.replace("UNTIL", "2020-01-01") + "\n")
+    process = audit.lab.start("b1", sys.executable, "-m", "http.server", "7777", "--bind", audit.lab.address("b1"))
+    eventually(lambda: any("7777" in one for one in audit.lab.listening("b1")), SECONDS, "nobody listens")
+    audit.run(3)
+    assert audit.metric("portcheck_deviations", audit="lab") == 2
+    assert audit.metric("portcheck_checks", audit="lab", verdict="exposed") == 1
+    message = json.dumps(audit.told(1))
+    assert "7777" in message
+    assert "5432" in message
+    assert "expired" in message
+
+    process.terminate()
+    process.wait(SECONDS)
+    audit.run(4)
+    code, said = audit.command("diff", "lab@3", "lab@4", "--json", "-")
+    turns = {(change["turn"], change["ports"]) for change in json.loads(said)["changes"]}
+    assert (code, turns) == (0, {("fixed", "7777"), ("still", "5432")})
+    assert "7777" in json.dumps(audit.told(2))
+
+    command(*audit.lab.prefix("b1"), "ip", "link", "set", "net", "down")
+    audit.run(5)
+    _, said = audit.command("diff", "lab@4", "lab@5", "--json", "-")
+    turns = {change["turn"] for change in json.loads(said)["changes"]}
+    assert not turns & {"fixed", "measured"}, said
+    assert turns
