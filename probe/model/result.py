@@ -1,4 +1,7 @@
-"""What a run found. The shape of the JSON report (DESIGN: files), in values."""
+"""What a run found. The shape of the JSON report (DESIGN: files), in values.
+
+Rows and their parts have no way back to themselves: thousands of them need not be searched for cycles (gc=False).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from probe.model.words import (
 )
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True):
+class Where(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The device that rejected (`side` "at"), or the last one known to have passed the packet on ("after"). `hop`
     counts from the source, 0 being the source itself; None where it was not measured.
     """
@@ -33,7 +36,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     side: str | None = None
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`at` is `source`, `target` or `coordinator`; `what` is one sentence, with text from the network already made
     printable.
     """
@@ -42,7 +45,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run of ports of one check that had one outcome. `advice` is what to do, the matrix's own remedy first; empty
     for a pass. `application` is the matrix's word for what is spoken where `protocol` does not say it. `tls` is there
     if a handshake told something. `instead` says why nothing is lost although this failed, such as another way that
