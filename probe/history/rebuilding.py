@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.history import documents
+from probe.history.trends import chunked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from probe.model.result import CheckResult, Report, Summary
 
 _AS_FIRST_SEEN = "From the history: times, and what is said of checks that pass, are of the run that first saw it so."
-_CHUNK = 500  # values in one query
 _THINNED = "From the history: this run is old, and only what did not pass is kept of it."
 
 
@@ -29,6 +29,7 @@ _KEPT = (
     "JOIN documents AS seen ON seen.digest = sights.document "
 )
 _IN_RUN = "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? "
+_ORDER = "ORDER BY intervals.checked, intervals.number"
 
 
 def rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary, known: Known) -> Report | None:
@@ -46,27 +47,20 @@ def rebuilt(session: Session, audit: int, run: RunRecord, summary: Summary, know
 
 
 def _read_all(session: Session, audit: int, number: int, known: Known) -> list[tuple[int, int]]:
-    order = "ORDER BY intervals.checked, intervals.number"
-    return _read(session.rows(_KEPT + _IN_RUN + order, number, audit, number, number), known)
+    return _read(session.rows(_KEPT + _IN_RUN + _ORDER, number, audit, number, number), known)
 
 
 def _read_new(session: Session, audit: int, number: int, known: Known) -> list[tuple[int, int]]:
-    kept = [
-        (interval, seen)
-        for interval, seen in session.rows(
-            f"SELECT intervals.number, {_SIGHT} FROM intervals {_IN_RUN} "  # noqa: S608  (our own text)
-            "ORDER BY intervals.checked, intervals.number",
-            number,
-            audit,
-            number,
-            number,
-        )
-    ]
-    fresh = [interval for interval, seen in kept if (interval, seen) not in known]
-    for start in range(0, len(fresh), _CHUNK):
-        some = fresh[start : start + _CHUNK]
-        marks = ", ".join("?" * len(some))
-        _read(session.rows(f"{_KEPT} WHERE intervals.number IN ({marks})", number, *some), known)
+    found = session.rows(
+        f"SELECT intervals.number, {_SIGHT} FROM intervals {_IN_RUN} {_ORDER}",  # noqa: S608  (our own text)
+        number,
+        audit,
+        number,
+        number,
+    )
+    kept = [(interval, seen) for interval, seen in found]
+    fresh = [one[0] for one in kept if one not in known]
+    _read(chunked(session, _KEPT + "WHERE intervals.number IN ({})", fresh, number), known)
     return kept
 
 

@@ -234,8 +234,10 @@ def _began(session: Session, audit: int, numbers: set[int]) -> dict[int, str]:
     return dict(chunked(session, sql, sorted(numbers)))
 
 
-def chunked(session: Session, sql: str, values: Sequence[object]) -> Iterator[Row]:
-    """The rows of a query with a list of values in the place of `{}`, a bounded number of them at a time."""
+def chunked(session: Session, sql: str, values: Sequence[object], *before: object) -> Iterator[Row]:
+    """The rows of a query with a list of values in the place of `{}`, a bounded number of them at a time. `before` are
+    those of the marks before it.
+    """
     for start in range(0, len(values), _CHUNK):
         part = values[start : start + _CHUNK]
-        yield from session.rows(sql.format(", ".join("?" * len(part))), *part)
+        yield from session.rows(sql.format(", ".join("?" * len(part))), *before, *part)

@@ -280,11 +280,11 @@ def _no_session(situation: Situation, seen: Observation) -> Cause | None:
     """What it means that a handshake for TLS came to nothing."""
     if seen.text in (NO_TLS, HUNG_UP) and situation.holder is Holder.ANOTHER:
         return Cause.WRONG_SERVICE
-    # Who had agreed to shake hands, or said what he does not like, speaks TLS, or should. In a dialogue so does who is
-    # silent: a service without TLS may wait for the end of a line. Whoever stands before it may be ill.
     if seen.text == HUNG_UP:
         # A device on the way may have done that: only what came to the target is the service's doing.
         return Cause.TLS if situation.ends is not None and situation.ends.arrived else None
+    # Who had agreed to shake hands, or said what he does not like, speaks TLS, or should. In a dialogue so does who is
+    # silent: a service without TLS may wait for the end of a line. Whoever stands before it may be ill.
     told = seen.failure is Failure.BAD_ANSWER or seen.proof is Proof.ANSWERED
     waits = situation.check.dialogue is not None and seen.failure is Failure.TIMEOUT
     own = situation.holder in (Holder.SPEAKER, Holder.UNKNOWN)
