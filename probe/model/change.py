@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from probe.model.result import CheckResult, RunInfo
+from probe.model.words import Verdict
 
 
 class Turn(StrEnum):
@@ -46,6 +47,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         row = self.now or self.before
         assert row is not None  # noqa: S101  (one of them is always there)
         return row
+
+    @property
+    def failed(self) -> CheckResult:
+        """The newer of its rows that did not pass, of its ports alone; where both pass, the newer."""
+        rows = [row for row in (self.now, self.before) if row is not None]
+        row = next((row for row in rows if row.verdict is not Verdict.PASS), rows[0])
+        return msgspec.structs.replace(row, ports=self.ports)
 
     @property
     def counts(self) -> bool:

@@ -116,7 +116,7 @@ class _Changes(Page):
         if mattering < len(changes) and turn not in _GOOD:
             told += f", {mattering:,} of {'it' if len(changes) == 1 else 'them'} required"
         yield self.heading(told)
-        rows = [(_telling(change), change) for change in changes]
+        rows = [(change.failed, change) for change in changes]
         # A row of a finding is one that was put in, so that it leads back to its change.
         known = {id(row): change for row, change in rows}
         found = findings(self._report(row for row, _ in rows))
@@ -175,13 +175,6 @@ class _Changes(Page):
     def _report(self, rows: Iterable[CheckResult]) -> Report:
         checks = tuple(rows)
         return Report(run=self.changes.new, summary=summarise(checks), checks=checks)
-
-
-def _telling(change: Change) -> CheckResult:
-    """The newer of its rows that did not pass, of its ports alone; where both pass, the newer."""
-    rows = [row for row in (change.now, change.before) if row is not None]
-    row = next((row for row in rows if row.verdict is not Verdict.PASS), rows[0])
-    return msgspec.structs.replace(row, ports=change.ports)
 
 
 def _before(changes: Iterable[Change]) -> list[str]:

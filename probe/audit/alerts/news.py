@@ -153,22 +153,12 @@ def _closes(change: Change, flapping: Mapping[str, Flap]) -> bool:
 
 
 def _item(change: Change) -> Item:
-    shown = _shown(change)
-    return Item(turn=change.turn.value, row=shown, counts=change.counts, since=change.since)
+    return Item(turn=change.turn.value, row=change.failed, counts=change.counts, since=change.since)
 
 
 def _bare(row: CheckResult) -> CheckResult:
     """Small enough to be kept."""
     return msgspec.structs.replace(row, evidence=(), detail="", advice="", tls=msgspec.UNSET)
-
-
-def _shown(change: Change) -> CheckResult:
-    """The row that says what was or is wrong, cut to the ports that the change is about."""
-    now, before = change.now, change.before
-    row = change.row
-    if before is not None and (now is None or now.verdict is Verdict.PASS):
-        row = before
-    return msgspec.structs.replace(row, ports=change.ports)
 
 
 def wanted(found: News, on: frozenset[Word], least: Least) -> News:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probe.history.values import RunRecord, Tally
-    from probe.model.result import CheckResult
 
 _MOST_GROUPS, _MOST_ROWS = 100, 50  # of one turn, and of one group
 
@@ -79,7 +78,8 @@ def sections(changes: Changes) -> tuple[Section, ...]:
 
 def _groups(changes: Changes, turn: Turn, found: Sequence[Change]) -> tuple[Group, ...]:
     """Grouped as the reports group findings: a fixed row by what it was."""
-    rows = tuple(_telling(change) for change in found)
+    rows = tuple(change.failed for change in found)
+    # Several changes may be of one row, each of other ports; `failed` is a row of each one's own.
     by_row = {id(row): change for row, change in zip(rows, found, strict=True)}
     groups = []
     for finding in findings(Report(run=changes.new, summary=Summary(), checks=rows)):
@@ -87,12 +87,6 @@ def _groups(changes: Changes, turn: Turn, found: Sequence[Change]) -> tuple[Grou
         worst = told.colour(finding.example)
         groups.append(Group(title(finding), _TONES.get(turn, worst), len(members), tuple(members[:_MOST_ROWS])))
     return tuple(groups)
-
-
-def _telling(change: Change) -> CheckResult:
-    """The row that does not pass."""
-    failed = change.before if change.turn in (Turn.FIXED, Turn.MEASURED, Turn.GONE) else change.now
-    return failed or change.row
 
 
 def sentence(changes: Changes, old: RunRecord | None) -> tuple[str, str]:
