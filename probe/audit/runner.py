@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "probe.audit.worker")
 _IN_ORDER = 40.0  # seconds from the word to end until it is killed; the run itself takes 10, its agents 6
+_AFTERWARDS = 5.0  # seconds for a process that was killed, or has closed its stdout, to be gone
 _LAST_WORDS = 2000
 
 
@@ -45,6 +48,7 @@ class Runner:
         self._deadline = deadline
         self._hear = hear
         self._end = asyncio.Event()
+        self._bound = asyncio.timeout(None)
         self.stopped = ""
 
     def stop(self, why: str) -> None:
@@ -70,12 +74,13 @@ class Runner:
                 listening = group.create_task(_listen(process, said))
                 ending = group.create_task(self._ending(process))
                 try:
-                    return await self._talk(process, said)
+                    async with self._bound:
+                        return await self._talk(process, said)
+                except TimeoutError as error:
+                    raise RunFailed(f"{self.stopped}, and it did not listen") from error
                 finally:
                     ending.cancel()
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
-                    await process.wait()
+                    await _end(process)
                     listening.cancel()
         except* RunFailed as group_of_one:
             raise group_of_one.exceptions[0] from None
@@ -104,8 +109,10 @@ class Runner:
                         self._hear(word)
         except (OSError, EOFError, ValueError, msgspec.DecodeError):
             pass  # it has crashed in the middle of a word
-        code = await process.wait() if process.stdout.at_eof() else None
-        raise RunFailed(self._why(code, said))
+        crashed = process.stdout.at_eof()
+        if crashed:
+            await _exited(process)
+        raise RunFailed(self._why(process.returncode if crashed else None, said))
 
     def _why(self, code: int | None, said: bytearray) -> str:
         if self.stopped:
@@ -125,6 +132,29 @@ class Runner:
         await asyncio.sleep(_IN_ORDER)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        # Its pipes may be in other hands: then they do not end with it.
+        self._bound.reschedule(asyncio.get_running_loop().time() + _AFTERWARDS)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it, and what it has started in its session."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await _exited(process)
+    # Where others have its pipes, there is no other way to let go of them.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+async def _exited(process: asyncio.subprocess.Process) -> None:
+    """Wait until it has ended, and a little for what it has said. asyncio's `wait` also waits for the pipes, which stay
+    open as long as something is in them or somebody else has them.
+    """
+    assert process.stdout is not None  # noqa: S101  (asked for above)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_AFTERWARDS):
+            while await process.stdout.read(LONGEST_LINE):
+                pass
+            await process.wait()
 
 
 async def _listen(process: asyncio.subprocess.Process, said: bytearray) -> None:

@@ -5,8 +5,10 @@ Started as a file, with tests/ not on the path.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -122,7 +124,13 @@ def main() -> None:
             sys.stdout.buffer.write(b"nonsense\n")
             return
         case "endless":
+            # More than asyncio takes unasked, and all of it in the pipe when this has ended.
+            fcntl.fcntl(sys.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
             sys.stdout.buffer.write(b"x" * 1_000_000)
+            return
+        case "survived":
+            # With our stdout, and out of our session.
+            subprocess.Popen(["sleep", "5"], start_new_session=True)
             return
         case "hang":
             hang(ended)

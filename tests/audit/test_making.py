@@ -299,9 +299,13 @@ class TestEnds:
         assert [run.state for run in await scene.runs()] == [INTERRUPTED]
         assert not making.wants()
 
-    async def test_a_run_that_does_not_listen_is_killed(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("fake", ["deaf", "survived"])
+    async def test_a_run_that_does_not_listen_is_killed(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch, fake: str
+    ) -> None:
         monkeypatch.setattr("probe.audit.runner._IN_ORDER", 0.1)
-        monkeypatch.setenv("FAKE", "deaf")
+        monkeypatch.setattr("probe.audit.runner._AFTERWARDS", 0.2)
+        monkeypatch.setenv("FAKE", fake)
         making = await scene.start(deadline=0.3)
         await making.make()
         assert "deadline" in scene.ended[-1].problem
