@@ -87,6 +87,8 @@ class Guard:
         except UserError as error:
             log.warning("page not made: %s", str(error).replace("\n", " "))
             return self._sorry(request, 503, wait=30)
+        except web.RequestPayloadError:
+            return self._sorry(request, 400)
         except ConnectionError:
             raise
         except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -80,7 +81,7 @@ class Pages:
 
     async def start(self, request: web.Request) -> web.Response:
         view = await self._audit(request)
-        self._guard.require_form(request, str((await request.post()).get("form", "")))
+        self._guard.require_form(request, (await _fields(request)).get("form", ""))
         if view.state is None:
             raise Refused(404, "The service has no such audit any more: only its runs are kept.")
         said = "started" if self._desk.start(view.name) else "busy"
@@ -190,11 +191,11 @@ class Pages:
         return self._page(request, "login.html", to=to, elsewhere=elsewhere and to != "/", wrong="")
 
     async def log_in(self, request: web.Request) -> web.Response:
-        fields = await request.post()
-        self._guard.require_form(request, str(fields.get("form", "")))
-        to = str(fields.get("to", "/"))
+        fields = await _fields(request)
+        self._guard.require_form(request, fields.get("form", ""))
+        to = fields.get("to", "/")
         try:
-            return self._guard.log_in(request, str(fields.get("token", "")), to)
+            return self._guard.log_in(request, fields.get("token", ""), to)
         except Refused as error:
             if error.status != 401:
                 raise
@@ -203,7 +204,7 @@ class Pages:
             return answer
 
     async def log_out(self, request: web.Request) -> web.Response:
-        self._guard.require_form(request, str((await request.post()).get("form", "")))
+        self._guard.require_form(request, (await _fields(request)).get("form", ""))
         return self._guard.log_out(request)
 
     async def asset(self, request: web.Request) -> web.Response:
@@ -248,6 +249,13 @@ def _packed(request: web.Request, packed: bytes, kind: str, headers: dict[str, s
     if coded:
         answer.headers["Content-Encoding"] = "gzip"
     return answer
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """Of a form as browsers send ours; of any other body none."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    return dict(parse_qsl((await request.read()).decode("utf-8", "replace")))
 
 
 def _number(request: web.Request, name: str) -> int | None:

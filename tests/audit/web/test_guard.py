@@ -213,6 +213,32 @@ async def test_what_is_too_large_is_not_read(opened: Opened) -> None:
             assert answer.status == 413
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("said", "body", "status"),
+    [
+        ({"Content-Type": FORM}, b"form=%ff\xff", 403),
+        ({"Content-Type": f"{FORM}; charset=nonsense"}, b"form=x", 403),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x\r\nnonsense", 403),
+        ({"Content-Type": "multipart/form-data"}, b"--x", 403),
+        ({"Content-Type": FORM, "Content-Encoding": "gzip"}, b"form=x", 400),
+    ],
+    ids=("text", "charset", "piece", "boundary", "compressed"),
+)
+async def test_a_form_that_makes_no_sense_is_the_senders_fault(
+    opened: Opened, caplog: pytest.LogCaptureFixture, said: dict[str, str], body: bytes, status: int
+) -> None:
+    async with opened(token=TOKEN) as client:
+        for path in ("/login", RUN):
+            sent = {"Origin": own(client), **said}
+            async with client.post(path, data=body, headers=sent, allow_redirects=False) as answer:
+                assert answer.status == (401 if path == RUN else status)
+    # Who has no token cannot fill the log.
+    assert not caplog.records
+
+
 async def test_what_takes_too_long_is_given_up(opened: Opened, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_: object) -> None:
         await asyncio.Event().wait()
