@@ -340,11 +340,13 @@
       $("table").replaceChildren(pager, make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of checks" }, table));
     };
 
-    // The columns of the CSV report, less times; `place` is where it ends, in words. No cell becomes a formula.
+    // The columns of the CSV report, less times; `place` is where it ends, in words. No cell becomes a formula, nor what
+    // some spreadsheets would take for one behind a semicolon.
     const SAID = ["detail", "place", "advice", "instead", "waived", "evidence"];
     const COLUMNS = ["id", "matrix", "rule", "also", "cite", "source", "source_role", "target", "target_role", "address", "transport",
       "ports", "protocol", "application", "service", "expect", "policy", "need", "severity", "state", "verdict", "cause", "weight", ...SAID];
-    const cell = (text) => `"${(/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+    const FORMULA = /(^|;)(?=\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])/g;
+    const cell = (text) => `"${text.replace(FORMULA, "$1'").replaceAll('"', '""')}"`;
     const values = (row) => {
       const said = data.told[row] ? stories[data.told[row] - 1].map((place) => texts[place]) : [];
       const pieces = said.slice(5).map((text, at) => (at % 2 ? `${text}; ` : `${text}: `)).join("").replace(/; $/, "");

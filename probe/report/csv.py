@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from probe.report.findings import weight
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from probe.model.result import CheckResult, Report
 
 # What a spreadsheet takes for a formula, the wide forms included that some take for the same.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_SIGNS = "=+\\-@\t\r\uff1d\uff0b\uff0d\uff20"
+# Where the comma is for decimals, one that opens the file by itself begins a cell at each semicolon.
+_FORMULA = re.compile(rf"(\A|;)(?=\s*[{_SIGNS}])")
 _LONGEST = 32_000  # characters of a cell: Excel's limit is 32,767
 
 _PLAIN = [
@@ -76,5 +79,4 @@ def _cell(value: object) -> str:
     """Text in one line. What would be a formula has an apostrophe in front, as spreadsheets themselves write it."""
     if value is None:
         return ""
-    text = str(value)[:_LONGEST]
-    return printable(f"'{text}" if text.startswith(_FORMULA) else text)
+    return printable(_FORMULA.sub(r"\1'", str(value)[:_LONGEST]))

@@ -55,7 +55,7 @@ def formula() -> Report:
     report = example.rich()
     row = next(check for check in report.checks if check.deviates)
     given = {field: getattr(row, field) for field in CheckResult.__struct_fields__}
-    given |= {"detail": "=1+1", "service": "@SUM(A1)", "source": "-2", "advice": "+3", "rule": "\t=4", "also": ()}
+    given |= {"detail": "=1+1", "service": "@SUM(A1)", "source": "-2", "advice": "+3; =6", "rule": "\t=4", "also": ()}
     given["evidence"] = (Evidence(at="=source", what='said "=5", twice'),)
     return msgspec.structs.replace(report, checks=(CheckResult(**given),))
 
@@ -311,7 +311,7 @@ async def test_what_is_filtered_is_there_as_csv(opened: Opener, address: Callabl
 async def test_no_cell_of_it_becomes_a_formula(opened: Opener, address: Callable[[str], str], tmp_path: Path) -> None:
     page = await ready(await opened(address("formula")))
     (row,) = await downloaded(page, tmp_path)
-    assert [row[key] for key in ("detail", "service", "source", "advice")] == ["'=1+1", "'@SUM(A1)", "'-2", "'+3"]
+    assert [row[key] for key in ("detail", "service", "source", "advice")] == ["'=1+1", "'@SUM(A1)", "'-2", "'+3;' =6"]
     assert row["evidence"] == '\'=source: said "=5", twice'
     assert not any(value.startswith(("=", "+", "-", "@", "\t")) for value in row.values())
 

@@ -34,6 +34,7 @@ EVIL = [
     "-1",
     "@SUM(1)",
     "\t=1",
+    "a;=1;+1; @SUM(1)",
     'a,b"c\r\nd;e',
     "]]><failure/>&amp;\x00\x1b[31m\x85\u2028\u202e\ud800\ufffe",
     "```\nfence",
