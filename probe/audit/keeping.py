@@ -44,8 +44,9 @@ class Folder:
     def make(self) -> None:
         """Raises UserError where nothing can be kept at all."""
         try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._path / "spool").mkdir(mode=0o700, exist_ok=True)
+            # One by one: parents that are made on the way have the mode of the umask.
+            for folder in (self._path.parents[1], self._path.parent, self._path, self._path / "spool"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(self._path, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
