@@ -28,6 +28,7 @@ def test_the_units_are_hardened():
     assert claimed
     for unit in (SERVICE, ONCE):
         assert exposure(unit) == pytest.approx(float(claimed[1]), abs=0.3)
+        assert "\nLimitCORE=0\n" in unit.read_text()  # which systemd-analyze does not rate
 
 
 @systemd
