@@ -146,7 +146,9 @@ class Wiring:
 def split(listen: str) -> tuple[str, int]:
     """Of `127.0.0.1:8080`, `[::1]:8080`, or a port alone, which is on loopback. Raises UserError."""
     address, _, port = listen.rpartition(":")
-    address = address.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    address = address.removeprefix("[").removesuffix("]")
+    # Whoever opens a page at `localhost` tries ::1 first, which on a shared machine may be somebody else's.
+    address = "127.0.0.1" if address.lower() in ("", "localhost") else address
     if not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise UserError(f"--listen {printable(listen)}: ADDR:PORT is wanted\n  hint: such as 127.0.0.1:8080")
     return address, int(port)

@@ -137,7 +137,13 @@ async def test_alerts_that_make_no_sense_keep_it_from_starting(config: Config, s
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("8080", ("127.0.0.1", 8080)), ("0.0.0.0:1", ("0.0.0.0", 1)), ("[::1]:2", ("::1", 2)), (":3", ("127.0.0.1", 3))],
+    [
+        ("8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:1", ("0.0.0.0", 1)),
+        ("[::1]:2", ("::1", 2)),
+        (":3", ("127.0.0.1", 3)),
+        ("localhost:4", ("127.0.0.1", 4)),
+    ],
 )
 def test_where_it_listens(text: str, found: tuple[str, int]) -> None:
     assert split(text) == found

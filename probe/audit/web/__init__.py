@@ -67,11 +67,10 @@ async def serve(desk: Desk, metrics: Metrics, listen: Listen) -> AsyncIterator[L
 
 def _bind(listen: Listen) -> socket.socket:
     """Raises UserError."""
-    address = "127.0.0.1" if listen.address == "localhost" else listen.address
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_INET6 if ":" in listen.address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address, listen.port))
+        sock.bind((listen.address, listen.port))
         sock.listen(64)
     except (OSError, OverflowError) as error:
         sock.close()

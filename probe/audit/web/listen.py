@@ -20,7 +20,7 @@ _SHORTEST, _LONGEST = 16, 512  # characters of a token
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """`address` is a literal, or `localhost`. Port 0 takes a free one. `certificate` and `key` are PEM files, the key
+    """`address` is a literal. Port 0 takes a free one. `certificate` and `key` are PEM files, the key
     by default in the certificate's. Without `token` everybody who reaches it may look and start runs.
     """
 
@@ -51,14 +51,13 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
         """None for plain HTTP. Raises UserError for what cannot be listened on: a place that others can reach without
         TLS and a token, a token that is easily guessed, a certificate that is none.
         """
-        if self.address != "localhost":
-            try:
-                ip_address(self.address)
-            except ValueError:
-                raise UserError(
-                    f"dashboard on {printable(self.place)}: {printable(self.address)!r} is no address\n"
-                    "  hint: name one of this machine, such as 127.0.0.1, or 0.0.0.0 for all"
-                ) from None
+        try:
+            ip_address(self.address)
+        except ValueError:
+            raise UserError(
+                f"dashboard on {printable(self.place)}: {printable(self.address)!r} is no address\n"
+                "  hint: name one of this machine, such as 127.0.0.1, or 0.0.0.0 for all"
+            ) from None
         if not self.local and not (self.certificate and self.token):
             lacking = "no token" if self.certificate else "no TLS" if self.token else "neither TLS nor a token"
             raise UserError(
