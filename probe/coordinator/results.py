@@ -15,7 +15,7 @@ from probe.model.observation import PortUse, Proof, Receipts
 from probe.model.ports import PortSet
 from probe.model.result import CheckResult
 from probe.model.tls import TlsFacts
-from probe.model.words import Cause, Phase, State, Verdict
+from probe.model.words import Cause, Phase, State, Transport, Verdict
 from probe.protocols import holder, told
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from probe.model.check import Check
     from probe.model.inventory import Host
     from probe.model.observation import Observation
-    from probe.model.words import Transport
 
 _Key = tuple[str, Judgement, State | None, str, str, TlsFacts | None]
 
@@ -138,6 +137,7 @@ class Results:
             source_problem=source[0] if source else None,
             target_problem=target[0] if target else None,
             agentless=self._agentless(check.target),
+            there=piece is not None and any((piece.address, transport) in self._reached for transport in Transport),
             holder=holder(check.application or check.protocol.value, piece.view.by if piece is not None else ""),
             told=self._told(check, piece),
             source_addresses=self._addresses[check.source],

@@ -31,12 +31,13 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a run of ports of one check. `certificates` are those that the observation has, readable.
 
     `source_problem` and `target_problem` are NO_AGENT or AGENT_LOST where that agent cannot speak; `agentless` marks
-    a target that has none on purpose. `alive` means that another source reached this very port in this run. `astray`
-    says whose the address is to which the target's name leads on this source, where that is not the target's. `decoy`:
-    at that address a port accepted where nothing listens. `holder` is what the process that has the port is to the
-    protocol, `told` what the service answered, in words. `doubtful`: it worked, and the target did not see it come in.
-    Addresses are those that belong to source and target; `source_carried` those that the source has beside its own of
-    the inventory.
+    a target that has none on purpose. `alive` means that another source reached this very port in this run, `there`
+    that somebody at its address answered on some port. `astray` says whose the address is to which the target's name
+    leads on this source, where that is not the target's. `decoy`: at that address a port accepted where nothing
+    listens. `holder` is what the process that has the port is to the protocol, `told` what the service answered, in
+    words. `doubtful`: it worked, and the target did not see it come in. Addresses are those that belong to source and
+    target; `source_carried` those that the source has beside its own of the
+    inventory.
     """
 
     check: Check
@@ -48,6 +49,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     target_problem: Cause | None = None
     agentless: bool = False
     alive: bool = False
+    there: bool = False
     ends: Ends | None = None
     path: Path | None = None
     large: bool | None = None
@@ -182,6 +184,8 @@ def _service(situation: Situation) -> Judgement:
     assert seen is not None  # noqa: S101
     if seen.state is State.OPEN:
         return _answered(situation, seen)
+    if use is PortUse.UNKNOWN and not situation.alive:
+        return _unattended(situation, seen)
     if seen.state is State.OPEN_FILTERED:
         # A stranger's datagram need not be answered; but where it did not arrive, no service was asked, and where it
         # was answered, that was lost.
@@ -192,14 +196,6 @@ def _service(situation: Situation) -> Judgement:
         # Whatever became of the datagram, no service of the kind could have had it.
         other = use is PortUse.LISTENER and situation.holder is Holder.ANOTHER
         return _mismatch(Cause.WRONG_SERVICE) if other else _unknown(None)
-    if use is PortUse.UNKNOWN and not situation.alive:
-        # Nothing on the target speaks for it: only who says that it rejects can be believed, the target included, and
-        # the source of what it did not send. A closed port is no rejection.
-        rejected = seen.icmp is not None and bool(seen.icmp.sender) and seen.state is not State.CLOSED
-        not_sent = _kept_in(situation.ends, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED)
-        if rejected or not_sent or _icmp_from_between(situation, seen):
-            return _not_open(situation, seen)
-        return _unknown(situation.target_problem or Cause.NO_AGENT)
     if situation.target_problem is Cause.AGENT_LOST:
         return _unknown(Cause.AGENT_LOST)
     if seen.state is State.CLOSED and _refused_by_another(situation.ends):
@@ -211,6 +207,21 @@ def _service(situation: Situation) -> Judgement:
             return Judgement(verdict=Verdict.DOWN, cause=Cause.NOT_LISTENING)
         return _unknown(None)  # a refusal where nothing listens does not tell the target's from a firewall's
     return _not_open(situation, seen)
+
+
+def _unattended(situation: Situation, seen: Observation) -> Judgement:
+    """Nothing on the target speaks for it: only who says that it rejects can be believed, the target included, and the
+    source of what it did not send.
+
+    What could not be delivered meets no rule. The target may be off, and of that devices tell late, seldom or not at
+    all: so it says no more than silence, unless somebody is known to be there.
+    """
+    rejected = seen.icmp is not None and bool(seen.icmp.sender) and seen.state is not State.CLOSED
+    undelivered = _nobody_near(situation) or (seen.state is State.UNREACHABLE and _icmp_from_between(situation, seen))
+    not_sent = _kept_in(situation.ends, seen) or seen.failure in (Failure.NO_ROUTE, Failure.NOT_PERMITTED)
+    if situation.there if undelivered and not not_sent else rejected or not_sent:
+        return _not_open(situation, seen)
+    return _unknown(situation.target_problem or Cause.NO_AGENT)
 
 
 def _answered(situation: Situation, seen: Observation) -> Judgement:
@@ -356,10 +367,19 @@ def _by_the_target(situation: Situation, seen: Observation, ends: Ends) -> Judge
     return None
 
 
+def _nobody_near(situation: Situation) -> bool:
+    """Whether the next machine on the way, perhaps the target, is gone."""
+    ends = situation.ends
+    return ends is not None and ends.left is False and ends.stuck is Stuck.NEIGHBOUR
+
+
 def _kept_in(ends: Ends | None, seen: Observation) -> bool:
-    """Whether nothing left the source, and not because the next machine on the way, perhaps the target, is gone."""
-    gone = seen.failure is Failure.HOST_UNREACHABLE or (ends is not None and ends.stuck is Stuck.NEIGHBOUR)
-    return ends is not None and ends.left is False and not gone
+    """Whether nothing left the source, and not because the next machine on the way is gone. The source's kernel says of
+    its own rules what it says of that one.
+    """
+    if ends is None or ends.left is not False or ends.stuck is Stuck.NEIGHBOUR:
+        return False
+    return seen.failure is not Failure.HOST_UNREACHABLE and (seen.state is not State.UNREACHABLE or ends.near)
 
 
 def _refusal_lost(situation: Situation, seen: Observation, ends: Ends) -> Judgement | None:

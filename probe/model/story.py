@@ -378,7 +378,7 @@ def _template(situation: Situation, judgement: Judgement) -> str:
     cause, ends, path = judgement.cause, situation.ends, situation.path
     match cause:
         case Cause.NO_AGENT if situation.agentless:
-            return "Look from the side of {target} (its log, its own rules), or try again from a host that reaches it."
+            return "Look whether {target} is there, and from its side (its log, its own rules), or try again from a host that reaches it."
         case _ if better := amiss.advice(situation, judgement):
             return better
         case Cause.NETWORK if ends is not None and ends.stuck is Stuck.NEIGHBOUR:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.model.certificate import Certificate
-from probe.model.ends import Ends
+from probe.model.ends import Ends, Stuck
 from probe.model.http import HttpDemand
 from probe.model.judge import Judgement, Situation, http_healthy, judge
 from probe.model.observation import Failure, Icmp, Observation, Operation, PortUse, Proof, Receipts, TargetView
@@ -29,6 +29,12 @@ def icmp(sender: str) -> Observation:
         icmp=Icmp(family=4, type=3, code=13, sender=sender),
         local=SOURCE,
     )
+
+
+def unreachable(sender: str) -> Observation:
+    """A device could not deliver it, or says so."""
+    said = Icmp(family=4, type=3, code=1, sender=sender)
+    return seen(State.UNREACHABLE, Failure.ICMP, operation=Operation.CONNECT, icmp=said)
 
 
 def seen(state: State, failure: Failure | None = None, proof: Proof = Proof.NONE, **more: Any) -> Observation:
@@ -79,6 +85,9 @@ ACTIVE = {"listen": Listen.ACTIVE}
 DIALLED = {"itself": True}
 UDP = {"protocol": Protocol.UDP}
 ALIVE = {"alive": True}
+THERE = {"there": True}
+NOBODY_NEAR = {"ends": Ends(left=False, stuck=Stuck.NEIGHBOUR)}
+KEPT_IN = {"ends": Ends(left=False, near=True)}
 ASTRAY = {"astray": "10.0.0.9 is an address of c"}
 AGENTLESS = {"agentless": True}
 NO_SOURCE = {"source_problem": Cause.NO_AGENT}
@@ -163,6 +172,23 @@ REACH = [
     (LIVE, UNKNOWN, icmp(ROUTER), AGENTLESS, "blocked", "network"),
     (LIVE, UNKNOWN, icmp(TARGET), AGENTLESS, "blocked", None),  # a closed port is no rejection
     (LIVE, UNKNOWN, REFUSED_BY_ICMP, {**UDP, **AGENTLESS}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, UNANSWERED, {**UDP, **AGENTLESS}, "inconclusive", "no-agent"),
+    # that it could not be delivered, said or not, says nothing of a rule where the target may be off
+    (LIVE, UNKNOWN, unreachable(ROUTER), NO_TARGET, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, unreachable(ROUTER), AGENTLESS, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, unreachable(ROUTER), LOST_TARGET, "inconclusive", "agent-lost"),
+    (LIVE, UNKNOWN, unreachable(ROUTER), {**UDP, **NO_TARGET}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, unreachable(ROUTER), {**NO_TARGET, **THERE}, "blocked", "network"),
+    (LIVE, UNKNOWN, SILENT, {**NO_TARGET, **THERE}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, unreachable(TARGET), AGENTLESS, "blocked", None),
+    (LIVE, LISTENER, unreachable(ROUTER), {}, "blocked", "network"),
+    (LIVE, UNKNOWN, unreachable(SOURCE), NO_TARGET, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, unreachable(SOURCE), {**NO_TARGET, **NOBODY_NEAR}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, SILENT, {**NO_TARGET, **NOBODY_NEAR}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, UNANSWERED, {**UDP, **NO_TARGET, **NOBODY_NEAR}, "inconclusive", "no-agent"),
+    (LIVE, UNKNOWN, SILENT, {**NO_TARGET, **NOBODY_NEAR, **THERE}, "blocked", "network"),
+    (LIVE, UNKNOWN, unreachable(SOURCE), {**NO_TARGET, **KEPT_IN}, "blocked", "source-firewall"),
+    (LIVE, UNKNOWN, SILENT, {**NO_TARGET, **KEPT_IN}, "blocked", "source-firewall"),
     (LIVE, UNKNOWN, NO_ROUTE, AGENTLESS, "blocked", "no-route"),
     (LIVE, UNKNOWN, EPERM, AGENTLESS, "blocked", "source-firewall"),
 ]
@@ -246,6 +272,7 @@ def test_what_is_demanded_of_a_handshake(situation: Any, name: str) -> None:
 def named(row: tuple[Any, ...]) -> str:
     phase, view, what, more, verdict, cause = row
     sight = "nothing" if what is None else f"{what.state}+{what.failure or what.proof}+{what.operation}"
+    sight += f"+{what.icmp.sender}+{what.icmp.code}" if what is not None and what.icmp is not None else ""
     known = "+".join(f"{name}={value}" for name, value in more.items())[:90]
     return f"{phase}-{view.use}-{sight}-{known}={verdict}-{cause}"
 
@@ -345,6 +372,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "target_problem": draw(problems),
         "agentless": draw(st.booleans()),
         "alive": draw(st.booleans()),
+        "there": draw(st.booleans()),
         "astray": draw(st.sampled_from(["", ASTRAY["astray"]])),
     }
 

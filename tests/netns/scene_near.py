@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .harness import BOTH, pair
 from .lab import Lab
-from .situations import REJECT, RESET, Scene, UnderWay, listening, rows, servers, services, so, spoil
+from .situations import REJECT, RESET, UNREACHABLE, Scene, UnderWay, listening, rows, servers, services, so, spoil
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -18,8 +18,6 @@ DATA = "tcp flags & psh == psh"
 LARGER = "tcp flags & syn == 0 meta length > 100"
 """Than what is only a handshake: the answer of a stand-in goes without PSH."""
 REFUSE = "reject with icmpx port-unreachable"
-UNREACHABLE = "reject with icmpx host-unreachable"
-"""As the kernel says where the next machine does not answer."""
 FAULTS: Situations = {
     "open": so("pass"),
     "open to HTTP": so("pass", protocol="http"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .harness import BOTH
 from .lab import Lab
-from .situations import REJECT, RESET, Row, Scene, UnderWay, listening, rows, servers, services, so, spoil
+from .situations import REJECT, RESET, UNREACHABLE, Row, Scene, UnderWay, listening, rows, servers, services, so, spoil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,10 @@ SITUATIONS: Situations = {
     "r resets": so(UNKNOWN, f"r forward dport {RESET}", listens="echo"),
     "r rejects": so("blocked network at r", f"r forward dport {REJECT}", only="tcp", listens="echo"),
     "r rejects datagrams": so("blocked network at r", f"r forward dport {REJECT}", only="udp", listens="udp-echo"),
+    # That the target answers elsewhere shows that it is there.
+    "r says that there is nobody": so(
+        "blocked network at r", f"r forward dport {UNREACHABLE}", only="tcp", listens="echo"
+    ),
     "target rejects": so("blocked at TARGET", f"{BOTH_TARGETS} input dport {REJECT}", only="tcp", listens="echo"),
     "a1 drops": so("blocked source-firewall at a1", "a1 output dport drop", only="tcp", listens="echo"),
     "a1 drops datagrams": so("blocked source-firewall at a1", "a1 output dport drop", only="udp", listens="udp-echo"),

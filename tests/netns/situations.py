@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .harness import Portcheck, Run, Running
 
 RESET, REJECT = "reject with tcp reset", "reject with icmpx admin-prohibited"
+UNREACHABLE = "reject with icmpx host-unreachable"
+"""As a kernel says where the next machine does not answer."""
 FIRST = {"tcp": 5000, "udp": 6000}
 DETOUR = 13
 """The last number of an address of b1 that a test may have reached by r3 alone; answers come back by r2."""

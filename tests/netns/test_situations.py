@@ -15,6 +15,7 @@ from .routers import at, on
 from .scene_asked import ASKED_IN_ITS_PROTOCOL
 from .scene_astray import LED_ASTRAY
 from .scene_blind import BLIND_AGENTS
+from .scene_gone import HOSTS_THAT_ARE_OFF
 from .scene_limits import LIMITS
 from .scene_names import NAMES, NAMES_OF_SERVICES
 from .scene_near import ONE_ROUTER
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 SCENES = (
     ONE_ROUTER, ONE_FAULT, TWO_FAULTS, SEVERAL_WAYS, NEIGHBOURS, ONLY_ROUTES, NOISY_LINE, BLIND_AGENTS, LED_ASTRAY,
     NAMES, NAMES_OF_SERVICES, RUNNING, ASKED_IN_ITS_PROTOCOL, UNATTENDED, LIMITS,
+    *HOSTS_THAT_ARE_OFF,
 )  # fmt: skip
 ROWS = [pytest.param(scene.name, row, id=str(row)) for scene in SCENES for row in scene.rows]
 
