@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 WINDOW = 10
 """How many finished runs back one looks for what goes to and fro."""
 TURNS = 3
-"""From failing to passing or back, so often within them: flapping."""
-_PASSES, _FAILS = 0, 2
+"""From failing to passing or back, or from measured to not measured or back, so often within them: flapping."""
+_PASSES, _UNKNOWN, _FAILS = 0, 1, 2
 _CHUNK = 500
 
 
@@ -47,11 +47,19 @@ class _Stretch(msgspec.Struct, frozen=True):
 
 
 class _Trend(msgspec.Struct, frozen=True):
-    """Of some ports, as of one run. `since` is the number of a run, None where it does not fail."""
+    """Of some ports, as of one run. `since` is the number of a run, None where it does not fail. `wavers`: it fails and
+    passes by turns, whatever was not measured in between; `flickers`: it is measured and not measured by turns.
+    """
 
     since: int | None
     failing: int
-    flapping: bool
+    unmeasured: int
+    wavers: bool
+    flickers: bool
+
+    @property
+    def flapping(self) -> bool:
+        return self.wavers or self.flickers
 
 
 def told(
@@ -102,7 +110,8 @@ class _Known:
         """The change, cut where its ports have a past of their own."""
         for ports, trend in self._trends(line(change.row), PortSet.parse(change.ports)):
             turn = change.turn
-            if trend.flapping and change.now is not None and turn is not Turn.UNMEASURED:
+            # What wavers and could not be measured once is told as that.
+            if change.now is not None and (trend.flickers if turn is Turn.UNMEASURED else trend.flapping):
                 turn = Turn.FLAPPING
             yield self._made(turn, ports, change.before, change.now, trend)
 
@@ -141,6 +150,7 @@ class _Known:
             before=before,
             since_run=trend.since if now is not None and failing(now) else None,
             failing=trend.failing,
+            unmeasured=trend.unmeasured,
             runs=len(self._window),
         )
 
@@ -163,14 +173,18 @@ class _Known:
 
     def _trend(self, past: Sequence[_Stretch]) -> _Trend:
         kinds = [_kind(past, number) for number in self._window]
-        fates = [kind for kind in kinds if kind in (_PASSES, _FAILS)]
-        turns = sum(one != two for one, two in pairwise(fates))
+        wavers = _is_restless(kind for kind in kinds if kind in (_PASSES, _FAILS))
+        flickers = _is_restless(kind == _UNKNOWN for kind in kinds if kind is not None)
         since, place = None, len(self._finished)
         # From one stretch to the one before it, as long as they follow each other.
         while place and (found := _failing_at(past, self._finished[place - 1])) is not None:
             place = bisect_left(self._finished, found.first)
             since = self._finished[place]
-        return _Trend(since, kinds.count(_FAILS), turns >= TURNS)
+        return _Trend(since, kinds.count(_FAILS), kinds.count(_UNKNOWN), wavers, flickers)
+
+
+def _is_restless(fates: Iterable[object]) -> bool:
+    return sum(one != two for one, two in pairwise(fates)) >= TURNS
 
 
 def _cuts(ports: PortSet) -> Iterator[int]:
@@ -201,17 +215,17 @@ def _of_lines(rows: Iterable[CheckResult], wanted: set[str]) -> dict[str, list[C
 
 
 def _restless(session: Session, audit: int, window: Sequence[int]) -> set[str]:
-    """Lines that may have gone to and fro: they failed more than once."""
+    """Lines that may have gone to and fro: they failed more than once, or were not measured more than once."""
     if len(window) <= TURNS:
         return set()
     found = session.rows(
         "SELECT checks.line FROM intervals JOIN checks ON checks.number = intervals.checked "
-        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? AND intervals.kind = ? "
-        "GROUP BY checks.line HAVING count(*) > 1",
+        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? AND intervals.kind <> ? "
+        "GROUP BY checks.line, intervals.kind HAVING count(*) > 1",
         audit,
         window[-1],
         window[0],
-        _FAILS,
+        _PASSES,
     )
     return {one for (one,) in found}
 

@@ -28,8 +28,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `now` is the row of the newer run, None for what is gone; `before` that of the older run, None for what was not
     checked then. `since` is when the first of the unbroken line of runs that failed began (RFC 3339) and `since_run`
-    its number, both None where no history tells. `failing` of the last `runs` runs failed; 0 of 0 where no history
-    tells.
+    its number, both None where no history tells. Of the last `runs` runs so many were `failing`, and so many
+    `unmeasured`; 0 of 0 where no history tells.
     """
 
     turn: Turn
@@ -39,6 +39,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     since_run: int | None = None
     failing: int = 0
+    unmeasured: int = 0
     runs: int = 0
 
     @property

@@ -54,6 +54,7 @@ _ORDER = (*(turn for turn in Turn if turn is not Turn.STILL), Turn.STILL)
 _GOOD = frozenset({Turn.FIXED, Turn.MEASURED, Turn.GONE})
 _MOST_FINDINGS, _MOST_WAYS = 20, 6
 _ALL = "--json F has all"
+_FATES = {Verdict.PASS: ("passes", "pass"), Verdict.INCONCLUSIVE: ("is not measured", "are not measured")}
 
 
 def headline(changes: Changes) -> str:
@@ -155,8 +156,7 @@ class _Changes(Page):
         yield from self.field("since", _since(changes))
         if turn is Turn.FLAPPING:
             yield from self.field("failed", _often(changes))
-            just_now = "fails" if not passing else "passes" if over else f"{passing:,} of {len(changes):,} pass"
-            yield from self.field("now", just_now)
+            yield from self.field("now", _just_now(changes))
         if turn is not Turn.STILL:
             yield from self.field("who", *cut([way.text() for way in ways(finding.members)], _MOST_WAYS, _ALL))
         if turn in (Turn.NEW, Turn.CHANGED, Turn.UNMEASURED):
@@ -203,7 +203,19 @@ def _often(changes: Sequence[Change]) -> str:
     """`4 of the last 10 runs`."""
     numbers = sorted({change.failing for change in changes})
     failed = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    return f"in {failed} of the last {changes[0].runs} runs"
+    unmeasured = max(change.unmeasured for change in changes)
+    most = "" if len({change.unmeasured for change in changes}) == 1 else "up to "
+    aside = f", not measured in {most}{unmeasured}" if unmeasured else ""
+    return f"in {failed} of the last {changes[0].runs} runs{aside}"
+
+
+def _just_now(changes: Sequence[Change]) -> str:
+    """Of what goes to and fro."""
+    verdicts = [change.now.verdict for change in changes if change.now is not None]
+    numbers = Counter(_FATES.get(verdict, ("fails", "fail")) for verdict in verdicts)
+    if len(numbers) == 1:
+        return next(iter(numbers))[0]
+    return ", ".join(f"{number:,} of {len(changes):,} {words}" for (_, words), number in numbers.most_common())
 
 
 def _run(run: RunInfo) -> str:

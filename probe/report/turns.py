@@ -131,8 +131,9 @@ def _group(title: str, anchor: str, changes: list[Change]) -> Group:
     rows = [msgspec.structs.replace(change.row, ports=change.ports) for change in changes]
     lines = [way.text() for way in ways(rows)]
     since = min((change.since for change in changes if change.since), default="")
-    worst = max(changes, key=lambda change: (change.failing, change.runs))
-    often = f"{worst.failing} of the last {worst.runs} runs failed" if worst.runs else ""
+    worst = max(changes, key=lambda change: (change.failing, change.unmeasured, change.runs))
+    aside = f", {worst.unmeasured} did not measure it" if worst.unmeasured else ""
+    often = f"{worst.failing} of the last {worst.runs} runs failed{aside}" if worst.runs else ""
     return Group(
         title,
         anchor,

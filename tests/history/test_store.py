@@ -95,6 +95,10 @@ def told(changes: Changes) -> dict[Place, tuple[Turn, int | None, int, int]]:
     return found
 
 
+def restless(fates: list[bool]) -> bool:
+    return sum(one != two for one, two in pairwise(fates)) >= TURNS
+
+
 def model(past: Sequence[Report]) -> dict[Place, tuple[Turn, int | None, int, int]]:
     """What is to be told of the last of these runs, port by port."""
     seen = [letters(one) for one in past]
@@ -102,9 +106,11 @@ def model(past: Sequence[Report]) -> dict[Place, tuple[Turn, int | None, int, in
     for place in {place for one in seen for place in one}:
         line = [one.get(place) for one in seen]
         turn = expected(line[-2] if len(line) > 1 else None, line[-1])
-        fates = [letter in FAILS for letter in line[-WINDOW:] if letter is not None and letter != "i"]
-        restless = sum(one != two for one, two in pairwise(fates)) >= TURNS
-        if restless and line[-1] is not None and line[-1] != "i":
+        checked = [letter for letter in line[-WINDOW:] if letter is not None]
+        wavers = restless([letter in FAILS for letter in checked if letter != "i"])
+        flickers = restless([letter == "i" for letter in checked])
+        known = line[-1] is not None and line[-1] != "i"
+        if (known and (wavers or flickers)) or (turn is Turn.UNMEASURED and flickers):
             turn = Turn.FLAPPING
         if turn is None:
             continue
@@ -257,6 +263,28 @@ def test_what_goes_to_and_fro_is_told_as_such_until_it_has_been_quiet(history: H
     assert turns[:5] == [Turn.NEW, Turn.FIXED, Turn.NEW, Turn.FLAPPING, Turn.FLAPPING]
     assert turns[5:11] == [Turn.UNMEASURED, *to_and_fro[:4], None]
     assert turns[11:] == [None, None, None, None, Turn.NEW]
+
+
+@pytest.mark.parametrize("other", "np")
+def test_what_is_measured_by_turns_is_told_as_such(history: History, other: str) -> None:
+    """A host that is there every other night, say: whether it fails then or passes."""
+    turns = []
+    for number, letter in enumerate(other + "ioioiooooooooo".replace("o", other), 1):
+        found = history.record("x", report([row("a", letter)], number))[1].changes
+        turns.append(found[0].turn if found else None)
+    back, quiet = (Turn.NEW, Turn.STILL) if other == "n" else (Turn.MEASURED, None)
+    first = Turn.NEW if other == "n" else None
+    assert turns[:3] == [first, Turn.UNMEASURED, back]
+    assert turns[3:13] == [Turn.FLAPPING] * 10
+    assert turns[13:] == [quiet, quiet]
+
+
+def test_a_host_that_was_off_for_some_nights_does_not_flap(history: History) -> None:
+    turns = []
+    for number, letter in enumerate("ppiiiippppp", 1):
+        changes = history.record("x", report([row("a", letter)], number))[1].changes
+        turns += [change.turn for change in changes]
+    assert turns == [Turn.UNMEASURED, Turn.MEASURED]
 
 
 def test_the_evidence_of_runs_that_are_kept_outlives_the_cut(history: History) -> None:

@@ -64,8 +64,17 @@ def test_every_turn_is_told(found: Changes) -> None:
     assert "in 4 of the last 10 runs" in text
     assert "run 41, 2025-03-14T09:26:53Z" in text
     assert "    now       fails\n" in text
+    assert "not measured in" not in text
     # What is news comes first.
     assert text.index("\nNew: ") < text.index("\nFixed: ") < text.index("\nStill there: ")
+
+
+def test_what_is_measured_by_turns_is_not_called_failing(found: Changes) -> None:
+    (row, *_) = [one for one in elsewhere() if one.verdict is Verdict.INCONCLUSIVE]
+    flickers = Change(turn=Turn.FLAPPING, ports=row.ports, now=row, before=mended([row])[0], unmeasured=5, runs=10)
+    text = told.render(msgspec.structs.replace(found, changes=(flickers,)), width=100, color=False)
+    assert "in 0 of the last 10 runs, not measured in 5" in text
+    assert "    now       is not measured\n" in text
 
 
 def test_what_has_one_cause_is_one_finding(found: Changes) -> None:

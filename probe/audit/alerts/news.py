@@ -129,9 +129,12 @@ def _settled(
     told = {_key(change.row, change.ports) for change in plain}
     items, going_on = [], {}
     for key, flap in quiet.items():
-        unknown = any(row.verdict is Verdict.INCONCLUSIVE for row in rows[key])
+        over = ended.run.number - flap.run >= WINDOW
+        # What came to rest unmeasured was not told when it did.
+        at_rest = over and flap.row.verdict is Verdict.INCONCLUSIVE
+        unknown = any(row.verdict is Verdict.INCONCLUSIVE for row in rows[key]) and not at_rest
         closed = flap.row.undeclared and not rows[key]  # what no service names has no row then
-        if unknown or (closed and ended.run.number - flap.run < WINDOW):
+        if unknown or (closed and not over):
             going_on[key] = flap
         elif key not in told and (rows[key] or closed):
             row = max(rows[key], key=lambda row: row.verdict is not Verdict.PASS, default=flap.row)

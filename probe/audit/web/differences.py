@@ -24,7 +24,7 @@ _MOST_GROUPS, _MOST_ROWS = 100, 50  # of one turn, and of one group
 _MEANINGS = {
     Turn.NEW: "fails now, and did not",
     Turn.CHANGED: "failed before too",
-    Turn.FLAPPING: "passes and fails by turns",
+    Turn.FLAPPING: "passes and fails, or is measured and is not, by turns",
     Turn.UNMEASURED: "could be measured before",
     Turn.FIXED: "failed, and passes",
     Turn.MEASURED: "could not be measured before",

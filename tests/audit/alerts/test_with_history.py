@@ -14,7 +14,7 @@ from probe.history.store import open_history
 from probe.report import html
 from tests.report.example import report
 
-from .events import BLOCKED, redis
+from .events import BLOCKED, UNKNOWN, redis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,21 @@ def test_what_flaps_is_told_twice_and_what_goes_on_has_its_beginning(tmp_path: P
     assert [word for word in told[5:] if word] == ["steady"]
     # The other check, of the same alert, fails all the time, since the first night.
     assert nights.firing == ["2025-03-01T02:00:00Z"]
+    nights.history.close()
+
+
+def test_a_host_that_is_off_by_turns_is_told_twice_and_not_each_time(tmp_path: Path):
+    nights = Nights(tmp_path / "history.db")
+    bad, off = redis(1, **BLOCKED), redis(1, **UNKNOWN)
+    told = []
+    for row in [bad, off, bad, off, bad, *[off] * 13]:
+        made = nights.run(row)
+        told.append("" if made is None else " ".join(made.counts))
+    assert told[:5] == ["new", "unmeasured", "new", "flapping", ""]
+    # That it stays off was no news when it began, so it is when it has lasted.
+    assert told[5:] == [""] * 10 + ["steady", "", ""]
+    # Nothing of it is called over: nobody knows.
+    assert len(nights.firing) == 2
     nights.history.close()
 
 
