@@ -67,7 +67,9 @@ class Wiring:
     def reload(self, config: Config) -> None:
         """Raises UserError. What only a new start changes is said."""
         alerts = self._new_alerts(config)
-        for name in ("history", "state", "listen", "certificate", "key", "token_file", "textfile"):
+        # Alerts have the new `url` at once; the dashboard answers to the one that it began with.
+        pages = ("listen", "certificate", "key", "token_file", "url") if self._config.listen else ("listen",)
+        for name in ("history", "state", "textfile", *pages):
             if getattr(config, name) != getattr(self._config, name):
                 log.warning("needs-restart", setting=name.replace("_", "-"))
         self._config = config
@@ -138,6 +140,7 @@ class Wiring:
             certificate=config.certificate,
             key=config.key,
             token=read_token(config.token_file, os.environ),
+            outside=config.url,
         )
         async with serve(self._service, self._metrics, listen) as found:
             yield found.url

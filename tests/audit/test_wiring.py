@@ -121,6 +121,7 @@ async def test_settings_that_are_read_again_change_who_is_told(
         with caplog.at_level("WARNING"):
             wiring.reload(Config(audits=(), history="elsewhere", state=config.state))
         assert "setting=history" in caplog.text
+        assert "setting=url" not in caplog.text, "without a dashboard it is for alerts alone"
         assert wiring._replacing is not None
         await wiring._replacing
     assert receiver.came == []

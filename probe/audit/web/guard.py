@@ -32,11 +32,17 @@ _INSIDE = re.compile(r"/(?![/\\])[!-\[\]-~]{0,500}\Z")  # a path of ours, not `/
 _TITLES = {
     400: ("Not understood", "The request was not understood."),
     401: ("Log in first", "A token is asked for here."),
-    403: ("Not allowed", "That did not come from a page of this dashboard. Go back, reload the page, and try again."),
+    403: (
+        "Not allowed",
+        (
+            "That did not come from a page of this dashboard. Go back, reload the page, and try again. Behind a proxy, "
+            "`url` in portcheck.toml must be the address that your browser shows."
+        ),
+    ),
     404: ("Not here", "There is no such page."),
     405: ("Not so", "That cannot be done with this page."),
     413: ("Too much", "The request is too large."),
-    421: ("Wrong name", "This dashboard is asked by a name that is not this machine's."),
+    421: ("Wrong name", "This dashboard is asked by a name that is neither this machine's nor that of its `url`."),
     429: ("Too many tries", "Wait a little before you try again."),
     500: ("Something went wrong", "The service's log says what."),
     503: ("Not now", "The history cannot be read at present, or it took too long. The service's log says which."),
@@ -103,8 +109,17 @@ class Guard:
         """Raises Refused unless a page of ours was sent. A program that shows the token itself is no browser that
         somebody else could have tricked.
         """
-        if not request.get(BEARER) and not (_same_origin(request) and self._keys.is_form(token, request.get(SESSION))):
+        if not request.get(BEARER) and not (self._is_ours(request) and self._keys.is_form(token, request.get(SESSION))):
             raise Refused(403)
+
+    def _is_ours(self, request: web.Request) -> bool:
+        """Whether the browser says that a page of this very place sent it; a request that says nothing is not believed.
+        A proxy may have changed the scheme and the host, so the place as others call it will do as well.
+        """
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        own = f"{request.scheme}://{request.headers.get('Host', '')}".lower()
+        places = (None, own, self._listen.origin_outside or own)
+        return (site is not None or origin is not None) and site in (None, "same-origin") and origin in places
 
     def form(self, request: web.Request) -> str:
         return self._keys.form(request.get(SESSION))
@@ -113,9 +128,9 @@ class Guard:
         """Raises Refused: 429 for who has to wait, 401 for a wrong token."""
         self._require_right(request, token)
         answer = web.Response(status=303, headers={"Location": inside(to)})
-        answer.set_cookie(
-            self._cookie, self._keys.begin(), httponly=True, samesite="Strict", secure=self._secure, path="/"
-        )
+        # Where a proxy has ended TLS, only the browser knows that there was one.
+        secure = self._secure or request.headers.get("Origin", "").startswith("https:")
+        answer.set_cookie(self._cookie, self._keys.begin(), httponly=True, samesite="Strict", secure=secure, path="/")
         return answer
 
     def log_out(self, request: web.Request) -> web.Response:
@@ -127,7 +142,8 @@ class Guard:
 
     def _require_own_name(self, request: web.Request) -> None:
         """On loopback: a page elsewhere whose name suddenly leads here (DNS rebinding) still says its own name."""
-        if self._listen.local and not is_loopback(_host(request)):
+        host = _host(request)
+        if self._listen.local and not (is_loopback(host) or (host and host == self._listen.name_outside)):
             raise Refused(421)
 
     def _identify(self, request: web.Request) -> None:
@@ -183,10 +199,3 @@ def _host(request: web.Request) -> str:
         return urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
     except ValueError:
         return ""
-
-
-def _same_origin(request: web.Request) -> bool:
-    """Whether the browser says that a page of this very place sent it; a request that says nothing is not believed."""
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = f"{request.scheme}://{request.headers.get('Host', '')}".lower()
-    return (site is not None or origin is not None) and site in (None, "same-origin") and origin in (None, own)

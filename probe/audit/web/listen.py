@@ -6,6 +6,7 @@ import ssl
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 TOKEN = "PORTCHECK_DASHBOARD_TOKEN"  # noqa: S105  (a variable's name)
 _SHORTEST, _LONGEST = 16, 512  # characters of a token
+_USUAL = {"http": 80, "https": 443}
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
     """`address` is a literal. Port 0 takes a free one. `certificate` and `key` are PEM files, the key
-    by default in the certificate's. Without `token` everybody who reaches it may look and start runs.
+    by default in the certificate's. Without `token` everybody who reaches it may look and start runs. `outside` is the
+    dashboard's URL as others call it, where a proxy stands before it.
     """
 
     address: str = "127.0.0.1"
@@ -29,6 +32,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str = ""
     key: str = ""
     token: str = ""
+    outside: str = ""
 
     def __repr__(self) -> str:
         """Without the token, which must not get into a log."""
@@ -41,6 +45,19 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         return f"{'https' if self.certificate else 'http'}://{self.place}/"
+
+    @property
+    def name_outside(self) -> str:
+        """The host name of `outside`."""
+        return urlsplit(self.outside).hostname or ""
+
+    @property
+    def origin_outside(self) -> str:
+        """What browsers call `outside` (RFC 6454, 6.2): without path and usual port."""
+        parts = urlsplit(self.outside)
+        host = f"[{parts.hostname}]" if ":" in self.name_outside else parts.hostname
+        port = "" if parts.port in (None, _USUAL.get(parts.scheme)) else f":{parts.port}"
+        return f"{parts.scheme}://{host}{port}" if host else ""
 
     @property
     def local(self) -> bool:

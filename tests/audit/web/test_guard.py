@@ -119,6 +119,52 @@ async def test_only_our_own_form_starts_a_run(opened: Opened, desk: Desk) -> Non
         assert desk.started == ["nightly"]
 
 
+async def test_behind_a_proxy_it_has_the_name_that_others_call_it(opened: Opened, desk: Desk) -> None:
+    """TLS ends at the proxy: the browser says https, and the proxy may pass on its own name or say ours."""
+    outside = "https://Audit.Example:443/"
+    async with opened(token=TOKEN, outside=outside) as client:
+        for host in ("audit.example", "localhost", "127.0.0.1:8080"):
+            passed = {"Host": host, "Origin": "https://audit.example", "Sec-Fetch-Site": "same-origin"}
+            async with client.get("/login", headers=passed) as answer:
+                form = form_of(await answer.text())
+            async with client.post(
+                "/login", data={"form": form, "token": TOKEN}, headers=passed, allow_redirects=False
+            ) as answer:
+                assert answer.status == 303
+                cookie = answer.headers["Set-Cookie"]
+                assert "Secure" in cookie
+            kept = passed | {"Cookie": cookie.partition(";")[0]}
+            async with client.get("/audits/nightly", headers=kept) as answer:
+                form = form_of(await answer.text())
+            for said in (
+                {"Origin": "https://audit.example:8443"}, {"Origin": "https://audit.example.evil.example"},
+                {"Origin": "https://evil.example"}, {"Origin": "https://audit.example/"}, {"Origin": "null"},
+                {"Origin": ""}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+            ):  # fmt: skip
+                async with client.post(RUN, data={"form": form}, headers=kept | said) as answer:
+                    assert answer.status == 403, said
+            desk.started.clear()
+            async with client.post(RUN, data={"form": form}, headers=kept, allow_redirects=False) as answer:
+                assert answer.status == 303
+            assert desk.started == ["nightly"]
+        for host in ("evil.example", "audit.example.evil.example", "xaudit.example"):
+            async with client.get("/healthz", headers={"Host": host}) as answer:
+                assert answer.status == 421
+
+
+async def test_without_an_address_outside_no_stranger_is_ours(opened: Opened, desk: Desk) -> None:
+    async with opened() as client:
+        async with client.get("/audits/nightly") as answer:
+            form = form_of(await answer.text())
+        for origin in ("https://audit.example", ""):
+            async with client.post(RUN, data={"form": form}, headers={"Origin": origin}) as answer:
+                assert answer.status == 403
+                assert "`url` in portcheck.toml" in await answer.text()
+        async with client.get("/healthz", headers={"Host": ""}) as answer:
+            assert answer.status == 421
+    assert desk.started == []
+
+
 async def test_without_the_token_there_is_nothing_but_the_login(opened: Opened) -> None:
     async with opened(token=TOKEN) as client:
         for path in (
