@@ -16,6 +16,7 @@ from probe.audit.making import Making
 from probe.audit.wiring import Wiring
 from probe.errors import UserError
 from probe.history.values import RunState
+from probe.report.text import count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -226,8 +227,8 @@ class Service:
         pruned = caught_up - _PRUNING
         while not self._stop.is_set():
             self._wake.clear()
-            systemd.notify(WATCHDOG=1, STATUS=self._status())
             self._start_runs()
+            systemd.notify(WATCHDOG=1, STATUS=self._status())
             now = time.monotonic()
             if now - caught_up >= _CATCHING_UP:
                 caught_up = now
@@ -319,7 +320,7 @@ class Service:
 
     def _status(self) -> str:
         going = [making.name for making in self._makings.values() if making.running]
-        return f"{len(self._makings)} audits" + (f", running {', '.join(going)}" if going else "")
+        return count(len(self._makings), "audit") + (f", running {', '.join(going)}" if going else "")
 
 
 def _share_memory() -> None:

@@ -209,12 +209,10 @@ def _config(arguments: argparse.Namespace) -> Config:
     audits = tuple(_audits(arguments))
     _check_alerts(tables, audits)
     _check_url(arguments.url or "")
-    # Of the unit's, or beside the history of the user.
-    state = arguments.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Config(
         audits=audits,
         history=arguments.history or histories.default_place(),
-        state=Path(state or Path(histories.default_place()).parent),
+        state=Path(arguments.state or Path(histories.default_place()).parent),
         listen=arguments.listen or "",
         certificate=arguments.certificate or "",
         key=arguments.key or "",

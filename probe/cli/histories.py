@@ -19,7 +19,9 @@ _RUN = re.compile(r"(?P<audit>.+)@(?P<run>[0-9]{1,9}|latest|previous)\Z", re.DOT
 
 
 def default_place() -> str:
-    """Of the user (XDG Base Directory Specification)."""
+    """Of the unit that systemd has started, else of the user (XDG Base Directory Specification)."""
+    if unit := os.environ.get("STATE_DIRECTORY", "").partition(":")[0]:
+        return str(Path(unit) / "history.db")
     base = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
     return str(Path(base) / "portcheck" / "history.db")
 

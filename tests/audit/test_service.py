@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probe.audit import runner
+from probe.audit import log, runner
 from probe.audit.config import Audit, Config
 from probe.audit.order import Order
 from probe.audit.schedule import Schedule, every
@@ -37,8 +38,9 @@ def test_started_by_systemd(start: Callable[..., Process], shop: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(shop / "notify"))
         sock.settimeout(20)
+        journal = ["sh", "-c", 'JOURNAL_STREAM=$(stat -Lc %d:%i /dev/fd/2) exec "$@"', "systemd"]
         process = start(
-            command("never", "fake"), NOTIFY_SOCKET=str(shop / "notify"), WATCHDOG_USEC="300000", JOURNAL_STREAM="8:1"
+            [*journal, *command("never", "fake")], NOTIFY_SOCKET=str(shop / "notify"), WATCHDOG_USEC="60000000"
         )
         heard = ""
         while "READY=1" not in heard or "WATCHDOG=1" not in heard:
@@ -48,8 +50,24 @@ def test_started_by_systemd(start: Callable[..., Process], shop: Path) -> None:
         while "STOPPING=1" not in heard:
             heard += sock.recv(4096).decode() + "\n"
     assert process.wait() == 0
-    # The journal has its own clock.
-    assert process.lines[0].startswith("INFO audit=shop event=") or process.lines[0].startswith("INFO event=started")
+    said = [line for line in heard.splitlines() if line.startswith("STATUS=")]
+    assert "STATUS=1 audit, running shop" in said
+    assert (said[0], said[-1]) == ("STATUS=1 audit", "STATUS=ending")
+    # The journal has its own clock, and wants to know what is worth a look.
+    assert process.lines[0].startswith(("<6>INFO audit=shop event=", "<6>INFO event=started"))
+
+
+def test_only_the_journal_gets_its_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What systemd has started hands the variable on to whatever it starts itself, with another stderr."""
+    with (tmp_path / "err").open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+        assert not log._is_journal()
+        found = (tmp_path / "err").stat()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        assert log._is_journal()
+    record = logging.LogRecord("x", logging.WARNING, "x", 1, "a\nb", None, None)
+    assert log._ForJournal("%(levelname)s %(message)s").format(record) == "<4>WARNING a\n<4>b"
 
 
 def test_it_waits_with_little_memory(start: Callable[..., Process]) -> None:

@@ -58,6 +58,17 @@ class TestOneAudit:
         assert config.history == str(shop / "state/portcheck/history.db")
         assert config.state == shop / "state/portcheck"
 
+    def test_the_folder_of_the_unit_is_for_what_the_settings_do_not_say(
+        self, told: Any, write: Any, shop: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("STATE_DIRECTORY", f"{shop}/unit:{shop}/other")
+        words = ("-i", "hosts.txt", "--every", "6h")
+        config = told(*words)
+        assert (config.history, config.state) == (str(shop / "unit/history.db"), shop / "unit")
+        write('history = "postgresql://db/portcheck"')
+        config = told(*words)
+        assert (config.history, config.state) == ("postgresql://db/portcheck", shop / "unit")
+
     def test_the_services_themselves_are_asked_unless_another_phase_is_said(self, told: Any) -> None:
         words = ("-i", "hosts.txt", "--every", "6h")
         assert told(*words).audits[0].order.phase == "live"
