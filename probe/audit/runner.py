@@ -82,8 +82,9 @@ class Runner:
                     ending.cancel()
                     await _end(process)
                     listening.cancel()
-        except* RunFailed as group_of_one:
-            raise group_of_one.exceptions[0] from None
+        except ExceptionGroup as group:
+            # Not `except*`: Python 3.11.2, which Debian 12 has, puts what is raised there into a group again.
+            raise next((error for error in group.exceptions if isinstance(error, RunFailed)), group) from None
 
     async def _talk(self, process: asyncio.subprocess.Process, said: bytearray) -> Outcome:
         assert process.stdin is not None  # noqa: S101  (asked for above)
