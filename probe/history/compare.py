@@ -97,11 +97,12 @@ def _of_line(before: Sequence[CheckResult], now: Sequence[CheckResult], looked: 
         return
     turns: dict[tuple[Turn, int, int], tuple[list[tuple[int, int]], CheckResult | None, CheckResult | None]] = {}
     for low, high, old, new in side_by_side(laid(before), laid(now)):
-        turn = _turn(old, new)
-        if turn is Turn.GONE and old is not None and looked.closed(old, low, high):
-            turn = Turn.FIXED
-        if turn is not None:
-            turns.setdefault((turn, id(old), id(new)), ([], old, new))[0].append((low, high))
+        turn, ports = _turn(old, new), PortSet([(low, high)])
+        if turn is None:
+            continue
+        gone = old if turn is Turn.GONE else None
+        for each, part in looked.without_a_row(gone, ports) if gone is not None else [(turn, ports)]:
+            turns.setdefault((each, id(old), id(new)), ([], old, new))[0].extend(part.ranges)
     for (turn, _, _), (ranges, old, new) in turns.items():
         yield Change(turn=turn, ports=str(PortSet(ranges)), now=new, before=old)
 
@@ -142,8 +143,9 @@ def _turn(old: CheckResult | None, new: CheckResult | None) -> Turn | None:
 
 
 class _Looked:
-    """Whether what was exposed and has no row any more is closed. Ports that no service names get a row only where
-    something listens, so one that is shut leaves none; but so does one that nobody tried again.
+    """Whether what was exposed and has no row any more is closed, and what was not measured is known. Ports that no
+    service names get a row only where something listens, or where nobody could tell; so one that is shut leaves none,
+    but so does one that nobody tried again.
     """
 
     def __init__(self, old: Report | None, new: Report) -> None:
@@ -154,10 +156,22 @@ class _Looked:
         self._hosts: Mapping[str, HostResult] = {host.name: host for host in new.hosts}
         self._ways: dict[tuple[str, str, str, Transport], PortSet] | None = None
 
-    def closed(self, row: CheckResult, low: int, high: int) -> bool:
-        """Only where somebody was known to listen, the target was asked again who does, and it named nobody."""
-        found, ports = self._new.exposure, PortSet([(low, high)])
-        if not (row.undeclared and failing(row) and row.listener and self._as_far and found is not None):
+    def without_a_row(self, row: CheckResult, ports: PortSet) -> list[tuple[Turn, PortSet]]:
+        """What became of ports of an older row. Closed is only where somebody was known to listen, the target was asked
+        again who does, and it named nobody.
+        """
+        if not self._asked(row) or (failing(row) and not row.listener):
+            return [(Turn.GONE, ports)]
+        # Of what was not measured, ports that are allowed or have another rule were none of its business.
+        turn, left = Turn.MEASURED, self._listening(row)
+        if failing(row):
+            turn, left = Turn.FIXED, left | self._allowed(row) | self._asked_otherwise(row)
+        return [(each, part) for each, part in ((turn, ports - left), (Turn.GONE, ports & left)) if part]
+
+    def _asked(self, row: CheckResult) -> bool:
+        """Whether the target told all that listens on such ports, and the source could have tried it."""
+        found = self._new.exposure
+        if not (row.undeclared and self._as_far and found is not None):
             return False
         source, target = self._hosts.get(row.source), self._hosts.get(row.target)
         if not (_answered(source) and target is not None and _answered(target) and row.address in target.addresses):
@@ -166,9 +180,7 @@ class _Looked:
             row.target == one.target for one in found.unnamed
         )
         # A note on the very host says that it could not tell everything.
-        if not asked or any(note.startswith(f"{row.target}: ") for note in self._new.notes):
-            return False
-        return not ports & (self._listening(row) | self._allowed(row) | self._asked_otherwise(row))
+        return asked and not any(note.startswith(f"{row.target}: ") for note in self._new.notes)
 
     def _listening(self, row: CheckResult) -> PortSet:
         found = self._new.exposure.unnamed if self._new.exposure is not None else ()

@@ -183,6 +183,18 @@ def test_what_was_not_measured_is_never_called_fixed(new: Report) -> None:
     assert turn_of(looked([open_port()], 1), new) == [Turn.GONE]
 
 
+def test_where_nobody_could_say_what_listens_and_nothing_does_it_is_measured() -> None:
+    """A host that was off and is back: its checks are as they were before, and nothing is left out."""
+    off = looked([open_port("1-65535", verdict=Verdict.INCONCLUSIVE, cause=Cause.NO_AGENT, listener=None)], 1)
+    assert turn_of(off, looked([row("r", "p", "6379")], 2)) == [Turn.MEASURED]
+    assert turn_of(off, looked([], 2, Exposure.KNOWN)) == [Turn.GONE]
+    untried = Unnamed(target="d1", transport=Transport.TCP, ports="6000-7000", addresses=("0.0.0.0",))
+    found = compare(off, looked([open_port("9000")], 2, exposure={"unnamed": (untried,)})).changes
+    assert {(change.turn, change.ports) for change in found} == {
+        (Turn.NEW, "9000"), (Turn.MEASURED, "1-5999,7001-8999,9001-65535"), (Turn.GONE, "6000-7000")
+    }  # fmt: skip
+
+
 def test_what_translation_opened_is_not_fixed_because_nobody_listens() -> None:
     assert turn_of(looked([open_port(listener=None)], 1), looked([], 2)) == [Turn.GONE]
 
