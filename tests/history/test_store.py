@@ -20,11 +20,11 @@ from probe.model.certificate import TlsSeen
 from probe.model.change import Change, Turn
 from probe.model.ports import PortSet
 from probe.model.result import Evidence, Report
-from probe.model.words import Need, Verdict
+from probe.model.words import Exposure, Need, Verdict
 
 from ..report import example  # noqa: TID252  (tests are no package)
 from .reports import FAILS, PLACES, PORTS, cells, letters, report, row, rows_of
-from .test_compare import expected
+from .test_compare import expected, looked, open_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -285,6 +285,21 @@ def test_a_host_that_was_off_for_some_nights_does_not_flap(history: History) -> 
         changes = history.record("x", report([row("a", letter)], number))[1].changes
         turns += [change.turn for change in changes]
     assert turns == [Turn.UNMEASURED, Turn.MEASURED]
+
+
+def test_what_no_service_names_has_one_past_whatever_its_row_is_called(history: History) -> None:
+    swept = open_port("6379", "whole", cause=None, listener=None)
+    told_so = []
+    for number, rows in enumerate(([swept], [open_port()], [open_port()], [row("a", "p")], [swept]), 1):
+        changes = history.record("x", looked(rows, number, Exposure.ALL))[1].changes
+        told_so += [(change.turn, change.since_run, change.failing, change.runs) for change in changes]
+    assert told_so == [
+        (Turn.NEW, 1, 1, 1),
+        (Turn.CHANGED, 1, 2, 2),
+        (Turn.STILL, 1, 3, 3),
+        (Turn.FIXED, None, 3, 4),
+        (Turn.NEW, 5, 4, 5),
+    ]
 
 
 def test_the_evidence_of_runs_that_are_kept_outlives_the_cut(history: History) -> None:
