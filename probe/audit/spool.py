@@ -6,6 +6,7 @@ was.
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from typing import TYPE_CHECKING
@@ -63,6 +64,9 @@ class Spool:
         try:
             write(self._folder / name, data)
             (self._folder / name).chmod(0o600)
+            # It may wait for long, and the power may fail: the file, and that it is there.
+            for place in (self._folder / name, self._folder):
+                _settle(place)
         except (UserError, OSError) as error:
             return str(error).partition("\n")[0]
         return ""
@@ -118,6 +122,14 @@ class Spool:
             self.remove(one.name)
             self._dropped(one.name)
             size -= one.size
+
+
+def _settle(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def inflate(data: bytes) -> Report:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,6 @@ from probe.errors import UserError
 from probe.model.words import Verdict
 
 from .fake_worker import deflated, report
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DATA = deflated(report("0a", Verdict.PASS))
 
@@ -48,6 +47,14 @@ def test_in_the_order_in_which_they_came(spool: Spool, tmp_path: Path) -> None:
     again.put("00", DATA, well=False)
     assert names(again) == ["0a", "bb", "00"]
     assert (tmp_path / "spool" / again.waiting()[0].name).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_kept_outlives_a_power_failure(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[Path] = []
+    folder = tmp_path / "spool"
+    monkeypatch.setattr(os, "fsync", lambda number: settled.append(Path(f"/proc/self/fd/{number}").readlink()))
+    spool.put("0a", DATA, well=True)
+    assert settled == [folder / spool.waiting()[0].name, folder]
 
 
 def test_of_too_many_the_oldest_that_conform_go_first(
