@@ -113,6 +113,7 @@ def main() -> None:
     ended = threading.Event()
     if mode == "hang":
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     if mode == "kept":
         say(Broken("hosts.txt:1:1: no hosts"))
     say(Began(run, datetime.now(UTC).isoformat(timespec="milliseconds")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -295,8 +296,13 @@ class TestEnds:
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FAKE", "hang")
-        making = await scene.start(deadline=0.5)
-        await making.make()
+        making = await scene.start(deadline=0.1)
+        # The worker begins with the signal blocked, and hears it when it is ready for it, however late that is.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            await making.make()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         assert [run.state for run in await scene.runs()] == [INTERRUPTED]
         assert not making.wants()
 

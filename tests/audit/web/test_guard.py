@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -335,6 +336,8 @@ async def test_who_says_nothing_is_sent_away(opened: Opened, monkeypatch: pytest
     async with opened() as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", client._base_url.port)
         writer.write(b"GET / HTTP/1.1\r\nHost: loc")
+        # It may be sent away before it was heard: then the kernel resets the connection.
         async with asyncio.timeout(5):
-            assert await reader.read() == b""
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
         writer.close()
