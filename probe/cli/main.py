@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -64,6 +65,9 @@ def parser_for(command: str | None) -> tuple[argparse.ArgumentParser, argparse.A
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Expected errors become one message on stderr, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal that knows no ✗, or a file name that is no text, must not cost the rest.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(words)
         sys.stdout.flush()

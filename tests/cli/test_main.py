@@ -159,3 +159,10 @@ def test_a_full_disk_is_told(shop: Path) -> None:
     assert done.returncode not in {0, 1}
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_terminal_cannot_show_is_spelt_out(shop: Path) -> None:
+    (shop / "hosts.txt").write_text("[web]\nw✗1 portcheck_address=10.0.0.1\n", encoding="utf-8")
+    done = shell(shop, "PYTHONIOENCODING=latin-1 portcheck inventory show hosts.txt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "w\\u27171" in done.stdout
