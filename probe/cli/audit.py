@@ -165,6 +165,8 @@ def _code(made: Made, fail_on: str) -> Exit:
     report = made.ended.report if made.ended is not None else None
     if made.ended is not None and report is not None and report.summary.coverage and fail_on != "deviation":
         code = _newly(made.ended.changes) if fail_on == "change" else Exit.CONFORMS
+    elif code is Exit.DEVIATIONS and fail_on != "deviation":
+        code = Exit.USAGE  # no history took it, so nobody knows what is new: what fails is the audit itself
     return Exit.USAGE if code is Exit.CONFORMS and made.problem else code
 
 

@@ -255,9 +255,10 @@ class TestOnce:
 
     def test_no_history(self, once: Any, shop: Path) -> None:
         (shop / "file").write_text("")
-        code, out, err = once("ill", "--history", "file/history.db")
-        assert (code, "deviations" in out) == (1, True)
-        assert "file/history.db" in err
+        for word, expected in (("deviation", 1), ("change", 4), ("never", 4)):
+            code, out, err = once("ill", "--history", "file/history.db", "--fail-on", word)
+            assert (code, "deviations" in out) == (expected, True)
+            assert "file/history.db" in err
 
     def test_while_another_is_made(self, once: Any, shop: Path) -> None:
         from probe.audit.keeping import Folder
