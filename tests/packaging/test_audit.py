@@ -41,6 +41,12 @@ def test_the_units_are_valid(tmp_path: Path):
     assert [line for line in said.splitlines() if "portcheck-audit" in line] == []
 
 
+def test_both_units_are_one_user():
+    """systemd gives the state folder to the user of the unit that it starts, a service that is running or not."""
+    users = [re.findall(r"^(?:User|StateDirectory)=(.*)$", unit.read_text(), re.MULTILINE) for unit in (SERVICE, ONCE)]
+    assert users == [["portcheck-audit", "portcheck"]] * 2
+
+
 def test_what_they_start_is_understood():
     words = [
         line.split()[1:]
