@@ -1,7 +1,7 @@
 # Two images from one file; no compiler, no pip and no root in either:
 #   docker build --target agent -t portcheck-agent .
 #   docker build --target coordinator -t portcheck .
-# docs/agents.md shows how to run them.
+# docs/agents.md and docs/audit.md show how to run them.
 
 ARG BASE=debian:bookworm-slim
 
@@ -31,7 +31,10 @@ RUN /opt/pip/bin/pip --python /opt/portcheck/bin/python --no-cache-dir install -
 FROM python AS coordinator
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends openssh-client \
- && apt-get clean && rm -rf /var/lib/apt/lists/*
+ && apt-get clean && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner portcheck --group portcheck --mode 700 /state
+# Where `portcheck audit` keeps history and state: a volume, which Docker gives to the owner of this folder.
+ENV XDG_STATE_HOME=/state
 COPY --from=build-coordinator /opt/portcheck /opt/portcheck
 LABEL org.opencontainers.image.title="portcheck" \
       org.opencontainers.image.description="Live network port conformance: the coordinator" \
