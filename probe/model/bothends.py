@@ -86,7 +86,8 @@ def way(path: Path) -> str:
         shown.append(f"{len(path.hops) - _MOST_HOPS} more")
     end = "; packets go round in a circle" if path.loops else ""
     if path.reached and path.distance is not None:
-        end += f"; an answer in the target's name came from {path.distance} devices away"
+        away = "1 device" if path.distance == 1 else f"{path.distance} devices"
+        end += f"; an answer in the target's name came from {away} away"
     return f"the path, device by device: {', '.join(shown)}{end}"
 
 

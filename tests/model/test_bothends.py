@@ -181,6 +181,8 @@ def test_a_trace_that_came_through_places_nothing(situation: Any) -> None:
     path = Path(hops=(Hop(1, (ROUTER,)), Hop(2, (TARGET,))), reached=True, distance=2)
     assert place_of(situation, path) is None
     assert place_of(situation, path, REFUSED) == (ROUTER, 1, "after")  # the answer was the refusal itself
+    assert bothends.way(path).endswith("came from 2 devices away")
+    assert bothends.way(Path(hops=(Hop(1, (TARGET,)),), reached=True, distance=1)).endswith("came from 1 device away")
 
 
 def test_a_device_that_rejects_only_the_trace_is_named(situation: Any) -> None:
