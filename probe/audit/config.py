@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from probe.audit.order import Order
 from probe.audit.schedule import Schedule
 from probe.errors import UserError
+from probe.spec.toml import Table
 from probe.text import printable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,7 +34,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """`history` is a path or a URL, `state` a folder of our own. `listen` is where the dashboard is, empty for nowhere,
     `url` how others call it, `textfile` where metrics go for node_exporter. `together`: so many runs at once. `alerts`
-    and `retention` are the tables of portcheck.toml, as they are; `place` is that file.
+    are tables of portcheck.toml, as they are.
     """
 
     audits: tuple[Audit, ...]
@@ -47,8 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     textfile: str = ""
     together: int = 1
-    place: str = ""
-    alerts: dict[str, dict[str, Any]] = {}
+    alerts: dict[str, Table] = {}
     retention: dict[str, int] = {}
 
 

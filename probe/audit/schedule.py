@@ -31,6 +31,7 @@ _SET_BACK = timedelta(hours=1)
 _COUNTED = 1000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
+_CRON = "  hint: minute, hour, day, month, weekday; '15 2 * * 1-5' is 2:15 from Monday to Friday"
 
 
 class Every(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,15 +146,27 @@ def _cron(cron: Cron, after: datetime) -> datetime:
 
     try:
         # The second of two equal hours seems to lie before the end of the first: what is not later is passed over.
-        for found in CronSim(cron.expression, after.astimezone(_zone(cron.zone))):
+        for found in CronSim(cron.expression, after.astimezone(zone_of(cron.zone))):
             if (utc := found.astimezone(UTC)) > after:
                 return utc
     except CronSimError as error:
-        raise UserError(
-            f"cron {printable(cron.expression)!r}: {error}\n"
-            "  hint: five fields: minute, hour, day, month, weekday; '15 2 * * 1-5' is 2:15 from Monday to Friday"
-        ) from None
-    raise UserError(f"cron {printable(cron.expression)!r}: that day never comes\n  hint: look at day and month")
+        if not _without_month(cron.expression):
+            raise UserError(f"{printable(cron.expression)!r} is no cron line: {str(error).lower()}\n{_CRON}") from None
+    raise UserError(
+        f"{printable(cron.expression)!r} never comes\n  hint: no month that it names has that day; '0 0 28 2 *' comes"
+    )
+
+
+def _without_month(expression: str) -> bool:
+    """Whether it would come in some other month."""
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415  (as above)
+
+    minute, hour, day, _, weekday = expression.split()
+    try:
+        CronSim(f"{minute} {hour} {day} * {weekday}", datetime.now(UTC))
+    except CronSimError:
+        return False
+    return True
 
 
 # --- as people write it -----------------------------------------------------------------------------------------------
@@ -163,7 +176,7 @@ def every(text: str) -> Every:
     """Of `6h`; raises UserError."""
     period = duration(text)
     if not LEAST <= period <= MOST:
-        raise UserError(f"every {printable(text)}: from 1m to 366d is possible")
+        raise UserError(f"{printable(text[:40])!r} cannot be kept\n  hint: from 1m to 366d is possible")
     return Every(period=period)
 
 
@@ -171,11 +184,8 @@ def cron(expression: str, zone: str) -> Cron:
     """Raises UserError for one that makes no sense, or a zone that nobody knows."""
     words = " ".join(expression.split())
     if len(words.split()) != 5 or len(words) > 200:
-        raise UserError(
-            f"cron {printable(expression[:200])!r}: five fields are wanted: minute, hour, day, month, weekday\n"
-            "  hint: '15 2 * * 1-5' is 2:15 from Monday to Friday"
-        )
-    _zone(zone)
+        raise UserError(f"{printable(expression[:200])!r} is no cron line: five fields are wanted\n{_CRON}")
+    zone_of(zone)
     found = Cron(expression=words, zone=zone)
     _cron(found, datetime.now(UTC))
     return found
@@ -184,7 +194,7 @@ def cron(expression: str, zone: str) -> Cron:
 def duration(text: str) -> timedelta:
     """Of `90s`, `10m`, `6h`, `1d`, `1h30m`; raises UserError."""
     word = "".join(text.split()).lower()
-    if not word or _DURATION.sub("", word):
+    if not 0 < len(word) <= 40 or _DURATION.sub("", word):
         raise UserError(f"{printable(text[:40])!r} is no time span\n  hint: such as 90s, 10m, 6h, 1d or 1h30m")
     return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(word)))
 
@@ -199,7 +209,8 @@ def duration_words(span: timedelta) -> str:
 
 
 @cache
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Of the IANA database. Raises UserError."""
     if name == "UTC":
         return UTC
     try:
@@ -207,4 +218,4 @@ def _zone(name: str) -> tzinfo:
     except (OSError, ValueError, LookupError):
         known = available_timezones()
         advice = nearest(name, sorted(known)) if known else "install tzdata"
-        raise UserError(f"timezone {printable(name[:60])!r} is not known\n  hint: {advice}") from None
+        raise UserError(f"{printable(name[:60])!r} is not known as a time zone\n  hint: {advice}") from None

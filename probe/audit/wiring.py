@@ -90,7 +90,7 @@ class Wiring:
 
         metrics = self._metrics
         return Alerts(
-            [read(name, table, config.place) for name, table in config.alerts.items()],
+            [read(name, table) for name, table in config.alerts.items()],
             folder=config.state,
             base=config.url,
             due=self._due,
@@ -153,7 +153,7 @@ def split(listen: str) -> tuple[str, int]:
     # Whoever opens a page at `localhost` tries ::1 first, which on a shared machine may be somebody else's.
     address = "127.0.0.1" if address.lower() in ("", "localhost") else address
     if not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise UserError(f"--listen {printable(listen)}: ADDR:PORT is wanted\n  hint: such as 127.0.0.1:8080")
+        raise UserError(f"{printable(listen)!r} is no ADDR:PORT\n  hint: such as 127.0.0.1:8080")
     return address, int(port)
 
 

@@ -150,6 +150,6 @@ def assignments(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise UserError(f"--set {text}: the form is VAR=VALUE")
+            raise UserError(f"--set: {text!r} is not of the form VAR=VALUE")
         values[name.strip()] = value
     return values

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probe.errors import UserError
-from probe.spec.diagnostics import nearest
+from probe.spec import toml
+from probe.spec.diagnostics import Diagnostic, SpecError, nearest
 from probe.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
-_LARGEST = 1024 * 1024
 
 
 class Repeated(argparse.Action):
@@ -32,59 +34,117 @@ class Repeated(argparse.Action):
         setattr(namespace, self.dest, [values] if given is self.default or given is None else [*given, values])
 
 
-def apply(parser: argparse.ArgumentParser, table: str = "") -> None:
+class Unfit(argparse.ArgumentTypeError):
+    """A value that an option cannot have. `inside` is its number, where several are given."""
+
+    def __init__(self, what: str, hint: str = "", inside: tuple[int, ...] = ()) -> None:
+        super().__init__(f"{what}: {hint}" if hint else what)
+        self.what, self.hint, self.inside = what, hint, inside
+
+
+class Origin(NamedTuple):
+    """The key of a file that an option has its value from."""
+
+    table: toml.Table
+    key: str
+
+    def wrong(self, what: str, hint: str, inside: tuple[int, ...] = ()) -> Diagnostic:
+        return self.table.wrong(f"{printable(self.key)}: {what}", hint, self.key, *inside)
+
+
+class Fitted(NamedTuple):
+    """Options by name: their values, and where each has it from."""
+
+    values: dict[str, Any]
+    origins: dict[str, Origin]
+
+
+def fits(read: Callable[[str], object]) -> Callable[[str], str]:
+    """For an option's `type`: the text as it is, where `read` raises no UserError."""
+
+    def checked(text: str) -> str:
+        try:
+            read(text)
+        except UserError as error:
+            what, _, hint = str(error).partition("\n  hint: ")
+            raise Unfit(what, hint) from None
+        return text
+
+    return checked
+
+
+def apply(parser: argparse.ArgumentParser, table: str = "") -> dict[str, Origin]:
     """Make what variables and files say the defaults of this parser's options: the keys at the top of a file, and those
-    of `table`. Raises UserError for a value that does not fit or a key that no option has.
+    of `table`. Returns where files say them. Raises UserError for values that do not fit and keys that no option has.
     """
     options = _options(parser)
     defaults: dict[str, Any] = {}
-    for file in _files():
-        content = _read(file)
-        for key, value in content.items():
-            name = key.replace("-", "_")
-            if name in TABLES:
-                if not isinstance(value, dict):
-                    raise UserError(f"{file}: {key}: a table is wanted: [{key}]")
-            elif name in options:
-                defaults[name] = _fit(options[name], value, f"{file}: {key}")
-            elif name not in _KNOWN:
-                raise UserError(f"{file}: unknown key {key!r}\n  hint: {nearest(key, _spelt(options) | TABLES)}")
-        if table:
-            defaults |= fitted(parser, content.get(table, {}), f"{file}: [{table}]")
+    origins: dict[str, Origin] = {}
+    for document in _documents():
+        top = document.table()
+        problems = [
+            top.wrong(f"{key}: a table is wanted", f"write [{key}]", key)
+            for key in TABLES & top.content.keys()
+            if not isinstance(top.content[key], dict)
+        ]
+        if problems:
+            raise SpecError(problems)
+        found = [_fitted(options, top, _KNOWN | TABLES)]
+        if table in top.content:
+            found.append(_fitted(options, top.inner(table)))
+        for one in found:
+            defaults |= one.values
+            origins |= one.origins
     for name, action in options.items():
         variable = f"PORTCHECK_{name.upper()}"
         if variable in os.environ:
-            defaults[name] = _fit(action, os.environ[variable], variable)
+            try:
+                defaults[name] = _fit(action, os.environ[variable])
+            except Unfit as error:
+                raise UserError(f"{variable}: {error}") from None
+            origins.pop(name, None)
     parser.set_defaults(**defaults)
+    return origins
 
 
-def tables(name: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The tables `[NAME.…]` of all files, each with the place where it stands. Raises UserError."""
+def tables(name: str) -> dict[str, toml.Table]:
+    """The tables `[NAME.…]` of all files. Raises UserError."""
     found = {}
-    for file in _files():
-        for key, value in _read(file).get(name, {}).items():
-            place = f"{file}: [{name}.{printable(key)}]"
+    for document in _documents():
+        outer = document.table(name)
+        for key, value in document.content.get(name, {}).items():
             if not isinstance(value, dict):
-                raise UserError(f"{place}: a table is wanted\n  hint: write {printable(key)} under [{name}.SOMETHING]")
-            found[key] = (place, value)
+                hint = f"write {printable(key)} under [{name}.SOMETHING]"
+                raise SpecError([outer.wrong(f"{printable(key)}: a table is wanted", hint, key)])
+            found[key] = outer.inner(key)
     return found
 
 
-def fitted(parser: argparse.ArgumentParser, table: dict[str, Any], place: str) -> dict[str, Any]:
-    """A table as options of this parser. Raises UserError with everything that is wrong in it."""
-    options = _options(parser)
-    found, problems = {}, []
-    for key, value in table.items():
+def fitted(parser: argparse.ArgumentParser, table: toml.Table) -> Fitted:
+    """A table as options of this parser. Raises SpecError with everything that is wrong in it."""
+    return _fitted(_options(parser), table)
+
+
+def _fitted(options: dict[str, argparse.Action], table: toml.Table, others: frozenset[str] = frozenset()) -> Fitted:
+    """`others` are keys that are somebody else's, if they are no options."""
+    found, problems = Fitted({}, {}), []
+    for key, value in table.content.items():
         name = key.replace("-", "_")
-        if name not in options:
-            problems.append(f"{place}: unknown key {printable(key)!r}\n  hint: {nearest(key, _spelt(options))}")
-            continue
-        try:
-            found[name] = _fit(options[name], value, f"{place}: {key}")
-        except UserError as error:
-            problems.append(str(error))
+        origin = Origin(table, key)
+        if name in options:
+            try:
+                found.values[name] = _fit(options[name], value)
+            except Unfit as error:
+                problems.append(origin.wrong(error.what, error.hint, error.inside))
+            found.origins[name] = origin
+        elif name not in others:
+            known = _spelt(options) | (TABLES if others else frozenset())
+            hint = nearest(key, known)
+            if table.keys == ("audit",) and isinstance(value, dict):
+                hint = f"a table of one audit is [audits.{printable(key)}]; what all share stands under [audit]"
+            problems.append(table.wrong(f"unknown key {printable(key)!r}", hint, key, value=False))
     if problems:
-        raise UserError("\n".join(problems))
+        raise SpecError(problems)
     return found
 
 
@@ -100,8 +160,9 @@ def _spelt(options: dict[str, argparse.Action]) -> frozenset[str]:
     return frozenset(name.replace("_", "-") for name in options)
 
 
-def _files() -> tuple[Path, ...]:
-    return _user_file(), Path("portcheck.toml")
+def _documents() -> list[toml.Document]:
+    files = (_user_file(), Path("portcheck.toml"))
+    return [document for file in files if (document := toml.read(file)) is not None]
 
 
 TABLES = frozenset({"audit", "audits", "alerts"})
@@ -143,42 +204,35 @@ def _user_file() -> Path:
     return Path(base) / "portcheck" / "config.toml"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.loads(stream.read(_LARGEST).decode("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{file}: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read: {error}") from None
-
-
-def _fit(action: argparse.Action, value: Any, place: str) -> Any:
-    """The value as the option would have it from the command line."""
+def _fit(action: argparse.Action, value: Any) -> Any:
+    """The value as the option would have it from the command line. Raises Unfit."""
     if action.nargs == 0:
         if isinstance(value, bool):
             return value
         word = str(value).lower()
         if word not in _TRUE | _FALSE:
-            raise UserError(f"{place}: {value!r} is neither true nor false")
+            raise Unfit(f"{value!r} is neither true nor false")
         return word in _TRUE
     repeated = isinstance(action, Repeated)
     if isinstance(value, dict) and repeated:
         return [f"{key}={item}" for key, item in value.items()]
     if isinstance(value, list):
         if not repeated:
-            raise UserError(f"{place}: one value is wanted, not a list")
-        return [_one(action, item, place) for item in value]
-    return [_one(action, value, place)] if repeated else _one(action, value, place)
+            raise Unfit("one value is wanted, not a list")
+        return [_one(action, item, (number,)) for number, item in enumerate(value)]
+    return [_one(action, value)] if repeated else _one(action, value)
 
 
-def _one(action: argparse.Action, value: Any, place: str) -> Any:
+def _one(action: argparse.Action, value: Any, inside: tuple[int, ...] = ()) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        kind = {bool: "true or false", dict: "a table", list: "a list"}.get(type(value), "a time")
+        raise Unfit(f"a text is wanted, not {kind}", "texts stand in quotes", inside)
     try:
         fitted = action.type(str(value)) if callable(action.type) else str(value)
+    except Unfit as error:
+        raise Unfit(error.what, error.hint, inside) from None
     except (ValueError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{place}: {value!r} does not fit: {error}") from None
+        raise Unfit(f"{value!r} does not fit", str(error), inside) from None
     if action.choices is not None and fitted not in action.choices:
-        raise UserError(f"{place}: {value!r} is not one of {', '.join(map(str, action.choices))}")
+        raise Unfit(f"{value!r} is not one of {', '.join(map(str, action.choices))}", "", inside)
     return fitted

@@ -17,6 +17,7 @@ from probe.audit.order import Began, Going, Order
 from probe.audit.runner import Outcome
 from probe.audit.service import Service
 from probe.model.words import Verdict
+from probe.spec.toml import Document
 
 from .fake_worker import deflated, report
 
@@ -77,13 +78,14 @@ async def reaches(made: Service, number: int) -> None:
 async def test_runs_leave_nothing(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("probe.audit.making.Runner", Swift)
     audit = Audit(order=Order(audit="shop", inventory="hosts.txt"))  # when asked
-    hook = {"type": "webhook", "url": "http://127.0.0.1:9/"}  # nobody listens there: what waits must be bounded, too
+    # Nobody listens there: what waits must be bounded, too.
+    settings = Document("p.toml", '[alerts.hook]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"')
     config = Config(
         audits=(audit,),
         history=str(shop / "history.db"),
         state=shop / "state",
         textfile=str(shop / "metrics.prom"),
-        alerts={"hook": hook},
+        alerts={"hook": settings.table("alerts", "hook")},
     )
     made = Service(config)
     task = asyncio.create_task(made.run())

@@ -221,7 +221,7 @@ def test_durations(text: str, seconds: int) -> None:
     assert schedule.duration(schedule.duration_words(timedelta(seconds=seconds))).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["", "6", "6 hours", "h", "-1h", "6h!", "1y"])
+@pytest.mark.parametrize("text", ["", "6", "6 hours", "h", "-1h", "6h!", "1y", "999999w" * 200])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UserError, match="hint: such as"):
         schedule.duration(text)
@@ -231,8 +231,10 @@ def test_what_is_no_duration(text: str) -> None:
     ("expression", "zone", "said"),
     [
         ("15 2 * *", "UTC", "five fields"),
-        ("61 2 * * *", "UTC", "Bad minute"),
-        ("0 0 30 2 *", "UTC", "Bad day"),
+        ("61 2 * * *", "UTC", "is no cron line: bad minute"),
+        ("0 0 32 * *", "UTC", "is no cron line: bad day-of-month"),
+        ("0 0 30 2 *", "UTC", "'0 0 30 2 \\*' never comes"),
+        ("0 0 31 4,6 *", "UTC", "never comes"),
         ("0 0 * * *", "Europe/Berln", "did you mean 'Europe/Berlin'"),
         ("0 0 * * *", "../etc/passwd", "not known"),
     ],

@@ -17,12 +17,17 @@ from probe.audit.wiring import Wiring, split
 from probe.errors import UserError
 from probe.history.retention import Pruned, Retention
 from probe.history.store import History
+from probe.spec.toml import Document, Table
 
 from .conftest import FAKE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+
+def alert(text: str) -> Table:
+    return Document("p.toml", f"[alerts.hook]\n{text}").table("alerts", "hook")
 
 
 class Receiver:
@@ -61,7 +66,7 @@ def config(shop: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> C
         state=shop / "state",
         textfile=str(shop / "metrics.prom"),
         url="https://audit.example/",
-        alerts={"hook": {"type": "webhook", "url": receiver.url}},
+        alerts={"hook": alert(f'type = "webhook"\nurl = "{receiver.url}"')},
     )
 
 
@@ -105,7 +110,7 @@ async def test_settings_that_are_read_again_change_who_is_told(
     service._lay_out(config)
     async with Wiring(config, service) as wiring:
         service._listeners = wiring.listeners
-        other = {"elsewhere": {"type": "webhook", "url": receiver.url, "audits": ["nobody"]}}
+        other = {"hook": alert(f'type = "webhook"\nurl = "{receiver.url}"\naudits = ["nobody"]')}
         with caplog.at_level("WARNING"):
             wiring.reload(
                 Config(**{name: getattr(config, name) for name in config.__struct_fields__} | {"alerts": other})
@@ -117,7 +122,7 @@ async def test_settings_that_are_read_again_change_who_is_told(
         await making.recover()
         await making.make()
         with pytest.raises(UserError, match="did you mean 'type'"):
-            wiring.reload(Config(audits=(), history="", state=config.state, alerts={"hook": {"typ": "slack"}}))
+            wiring.reload(Config(audits=(), history="", state=config.state, alerts={"hook": alert("typ = 'slack'")}))
         with caplog.at_level("WARNING"):
             wiring.reload(Config(audits=(), history="elsewhere", state=config.state))
         assert "setting=history" in caplog.text
@@ -129,10 +134,8 @@ async def test_settings_that_are_read_again_change_who_is_told(
 
 
 async def test_alerts_that_make_no_sense_keep_it_from_starting(config: Config, shop: Path) -> None:
-    broken = Config(
-        audits=config.audits, history=config.history, state=config.state, alerts={"hook": {}}, place="p.toml"
-    )
-    with pytest.raises(UserError, match=r"p\.toml: \[alerts\.hook\]"):
+    broken = Config(audits=config.audits, history=config.history, state=config.state, alerts={"hook": alert("")})
+    with pytest.raises(UserError, match=r"p\.toml:1:9: \[alerts\.hook\]"):
         await Service(broken).run()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from probe.audit import runner
-from probe.cli import audit
+from probe.cli import audits
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def told(portcheck: Any, shop: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     given: list[Config] = []
 
     def note(arguments: argparse.Namespace) -> int:
-        given.append(audit._config(arguments))
+        given.append(audits.config(arguments))
         return 0
 
     monkeypatch.setattr("probe.cli.audit.run", note)
@@ -90,7 +90,13 @@ class TestOneAudit:
         [
             ((), "--inventory FILE is needed"),
             (("-i", "hosts.txt"), "--every 6h, or --cron"),
-            (("-i", "hosts.txt", "--every", "6h", "--cron", "0 0 * * *"), "both every and cron"),
+            (("-i", "hosts.txt", "--every", "6h", "--cron", "0 0 * * *"), "--cron: every says when as well"),
+            (("-i", "hosts.txt", "--every", "5s"), "--every: '5s' cannot be kept: from 1m"),
+            (("-i", "hosts.txt", "--every", "6h", "--deadline", "0s"), "--deadline: '0s' cannot be kept"),
+            (("-i", "hosts.txt", "--every", "6h", "--timezone", "UTC"), "--timezone: it is the zone of cron"),
+            (("-i", "hosts.txt", "--cron", "0 0 30 2 *"), "'0 0 30 2 *' never comes"),
+            (("-i", "hosts.txt", "--every", "6h", "--listen", "x"), "'x' is no ADDR:PORT"),
+            (("-i", "hosts.txt", "--every", "6h", "--only", "x"), "--only: 'x' is not of the form"),
             (("-i", "hosts.txt", "--every", "6"), "no time span"),
             (("-i", "hosts.txt", "--every", "6h", "--jitter", "6h"), "not less than"),
             (("-i", "hosts.txt", "--cron", "0 0 * * *", "--timezone", "Mars"), "not known"),
@@ -138,7 +144,7 @@ class TestSeveral:
         assert (store.order.matrix, str(store.schedule)) == (("shop.yaml", "more.yaml"), "15 2 * * * (UTC)")
         assert store.order.phase == "auto"
         assert (config.history, config.retention["days"]) == ("postgresql://db/portcheck", 30)
-        assert (config.alerts, config.place) == ({"team": {"type": "slack"}}, "portcheck.toml")
+        assert {name: table.content for name, table in config.alerts.items()} == {"team": {"type": "slack"}}
 
         assert [one.name for one in told("--name", "store").audits] == ["store"]
         assert [one.name for one in told("-i", "hosts.txt").audits] == ["hosts"]
@@ -150,30 +156,77 @@ class TestSeveral:
         [
             (
                 "[audits.a]\ninventry = 'x'\nevry = '6h'",
-                "[audits.a]: unknown key 'inventry'\n  hint: did you mean 'inventory'",
+                "2:1: [audits.a]: unknown key 'inventry'\n  hint: did you mean 'inventory'",
             ),
-            ("[audits.a]\ninventory = 'x'", "[audits.a]: when?"),
-            ("[audits.a]\ninventory = 'x'\nlisten = ':1'", "belongs under [audit]"),
-            ("[audits.a]\ninventory = 'x'\nevery = '1x'", "[audits.a]: every: '1x' does not fit"),
+            ("[audits.a]\ninventory = 'x'", "1:9: [audits.a]: when?"),
+            ("[audits.a]\nevery = '6h'", "1:9: [audits.a]: inventory: a file is needed"),
+            ("[audits.a]\nevery = '6h'\ninventory = '-'", "3:13: [audits.a]: inventory: a file is needed"),
+            ("[audits.'../a']\ninventory = 'x'\nevery = '6h'", "1:9: [audits.../a]: audit '../a': this cannot be"),
+            (
+                "[audits.a]\ninventory = 'x'\nlisten = ':1'",
+                "3:1: [audits.a]: listen is not for one audit\n  hint: it belongs under [audit]",
+            ),
+            ("[audits.a]\ninventory = 'x'\nevery = '1x'", "3:9: [audits.a]: every: '1x' is no time span\n  hint: such"),
+            (
+                "[audits.a]\ninventory = 'x'\nevery = '5s'",
+                "3:9: [audits.a]: every: '5s' cannot be kept\n  hint: from 1m to 366d is possible\n",
+            ),
+            ("[audits.a]\ninventory = 'x'\ncron = '0 0 30 2 *'", "3:8: [audits.a]: cron: '0 0 30 2 *' never comes"),
+            ("[audits.a]\ncron = '1 2 * * *'\ntimezone = 'Mars'", "3:12: [audits.a]: timezone: 'Mars' is not known"),
+            ("[audits.a]\ninventory = 'x'\nevery = '6h'\njitter = '7h'", "4:10: [audits.a]: jitter: 7h is not less"),
+            ("[audits.a]\ninventory = 'x'\nevery = '6h'\ncron = '1 2 * * *'", "4:8: [audits.a]: cron: every says when"),
+            ("[audits.a]\ninventory = 'x'\nevery = '6h'\nonly = 'x'", "4:8: [audits.a]: only: 'x' is not of the form"),
+            ("[audits.a]\ninventory = 'x'\nevery = '6h'\nset = ['x']", "4:7: [audits.a]: set: 'x' is not of the form"),
+            ("[audits.a]\ninventory = 'x'\nevery = '6h'\noutput = 'x.pdf'", "4:10: [audits.a]: output: x.pdf: which"),
+            (
+                "[audits.a]\ninventory = 'x'\nevery = '6h'\ntimezone = 'UTC'",
+                "4:12: [audits.a]: timezone: it is the zone of cron, and no cron says when",
+            ),
+            (
+                "[audit]\ntimezone = 'UTC'\n[audits.a]\ninventory = 'x'\nevery = '6h'",
+                "2:12: [audit]: timezone: it is the zone of cron, and no cron says when",
+            ),
+            ("[audit]\nlisten = 'x'", "2:10: [audit]: listen: 'x' is no ADDR:PORT"),
+            ("[audit]\nurl = 'x'", "2:7: [audit]: url: alerts could not link to 'x'"),
+            ("[audit]\ntogether = 0", "2:12: [audit]: together: 0 does not fit\n  hint: a number from 1 to 64"),
             (
                 "[audit]\nevery = '6h'\noutput = 'r.csv'\n[audits.a]\ninventory = 'x'\n[audits.b]\ninventory = 'y'",
-                "two audits cannot write the same file",
+                "3:10: [audit]: output: r.csv: two audits cannot write the same file, and a does",
             ),
-            ("[audit]\nhistry = 'x'", "[audit]: unknown key 'histry'\n  hint: did you mean 'history'"),
-            ("audits = 3", "a table is wanted"),
-            ("[audits]\na = 3", "a table is wanted"),
-            ("[audit.nightly]\nevery = '6h'", "unknown key 'nightly'"),
+            ("[audit]\nhistry = 'x'", "2:1: [audit]: unknown key 'histry'\n  hint: did you mean 'history'"),
+            ("audits = 3", "1:10: audits: a table is wanted"),
+            ("[audits]\na = 3", "2:5: [audits]: a: a table is wanted"),
+            (
+                "[audit.nightly]\nevery = '6h'",
+                "1:8: [audit]: unknown key 'nightly'\n  hint: a table of one audit is [audits.nightly]",
+            ),
             (
                 "[audits.night]\ninventory = 'x'\nevery = '6h'\n[alerts.t]\naudits = ['nigth', 'night']",
-                "[alerts.t]: 'audits' names 'nigth', and there is no such audit\n  hint: did you mean 'night'",
+                "5:11: [alerts.t]: 'audits' names 'nigth', and there is no such audit\n  hint: did you mean 'night'",
             ),
         ],
     )
     def test_what_makes_no_sense_is_told_with_its_place(self, told: Any, write: Any, table: str, said: str) -> None:
         write(table)
-        err = told()
-        assert "portcheck.toml: " in err or "two audits" in err
-        assert said in err
+        assert f"portcheck.toml:{said}" in told()
+
+    def test_a_zone_may_be_shared_by_those_that_have_a_cron_line(self, told: Any, write: Any) -> None:
+        write(
+            """
+            [audit]
+            timezone = "Asia/Tokyo"
+            every = "6h"
+            [audits.a]
+            inventory = "hosts.txt"
+            [audits.b]
+            inventory = "hosts.txt"
+            cron = "15 2 * * *"
+            """
+        )
+        schedules = ["every 6h", "15 2 * * * (Asia/Tokyo)"]
+        assert [str(one.schedule) for one in told().audits] == schedules
+        assert [str(told("--name", name).audits[0].schedule) for name in "ab"] == schedules
+        assert [str(one.schedule) for one in told("--every", "1h").audits] == ["every 1h"] * 2
 
     def test_everything_at_once(self, told: Any, write: Any) -> None:
         write("[audits.a]\nevry = '6h'\n[audits.b]\njiter = '1m'\nfoo = 1")

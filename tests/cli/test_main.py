@@ -57,7 +57,7 @@ def test_version(portcheck: Any) -> None:
         (("plan", "-i", "nothing.txt"), "nothing.txt"),
         (("plan", "-i", "."), "."),
         (("plan", "-i", "hosts.txt", "-m", "nothing"), "nothing"),
-        (("plan", "-i", "hosts.txt", "--set", "sql_port"), "--set sql_port: the form is VAR=VALUE"),
+        (("plan", "-i", "hosts.txt", "--set", "sql_port"), "--set: 'sql_port' is not of the form VAR=VALUE"),
         (("plan", "-i", "hosts.txt", "--set", "oil_port=1"), "no such variable"),
         (("plan", "-i", "hosts.txt", "--set", "sql_port=0"), "port 0 does not exist"),
         (("plan", "-i", "hosts.txt", "--profile", "huge"), "no such profile"),

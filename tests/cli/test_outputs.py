@@ -197,7 +197,7 @@ class TestSettings:
         (shop / "portcheck.toml").write_text('format = "pdf"\n')
         code, _, err = portcheck("run", "-i", "hosts.txt")
         assert code == 4
-        assert "portcheck.toml: format: 'pdf' is not one of text, json" in err
+        assert "portcheck.toml:1:10: format: 'pdf' is not one of text, json" in err
 
     def test_a_kept_report_is_written_only_where_asked(self, portcheck: Any, kept: Path) -> None:
         (kept / "portcheck.toml").write_text('output = ["report.html"]\nformat = "markdown"\n')

@@ -98,12 +98,15 @@ def test_values_of_a_file(parsed: Any, write: Any, text: str, name: str, value: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("colour = 1", "portcheck.toml: unknown key 'colour'\n  hint: there is: "),
-        ("seed = 'many'", "portcheck.toml: seed: 'many' does not fit"),
-        ("strict = 'maybe'", "portcheck.toml: strict: 'maybe' is neither true nor false"),
-        ("phase = 'later'", "portcheck.toml: phase: 'later' is not one of auto, pre-install, live"),
-        ("inventory = ['a', 'b']", "portcheck.toml: inventory: one value is wanted, not a list"),
-        ("seed 1", "portcheck.toml: "),
+        ("colour = 1", "portcheck.toml:1:1: unknown key 'colour'\n  hint: there is: "),
+        ("seed = 'many'", "portcheck.toml:1:8: seed: 'many' does not fit\n  hint: a number from 0"),
+        ("strict = 'maybe'", "portcheck.toml:1:10: strict: 'maybe' is neither true nor false"),
+        ("phase = 'later'", "portcheck.toml:1:9: phase: 'later' is not one of auto, pre-install, live"),
+        ("inventory = ['a', 'b']", "portcheck.toml:1:13: inventory: one value is wanted, not a list"),
+        ("inventory = {a = 'b'}", "portcheck.toml:1:13: inventory: a text is wanted, not a table\n  hint: texts "),
+        ("matrix = ['a',\n true]", "portcheck.toml:2:2: matrix: a text is wanted, not true or false\n  hint: "),
+        ("profile = 2026-01-01", "portcheck.toml:1:11: profile: a text is wanted, not a time"),
+        ("seed 1", "portcheck.toml:1:6: "),
     ],
 )
 def test_a_file_that_is_wrong(portcheck: Any, write: Any, text: str, said: str) -> None:
@@ -113,11 +116,21 @@ def test_a_file_that_is_wrong(portcheck: Any, write: Any, text: str, said: str) 
     assert err.startswith(said)
 
 
+def test_everything_that_is_wrong_in_one_table_is_said(portcheck: Any, write: Any) -> None:
+    write("seed = 'many'\ncolour = 1\nphase = 'later'\n")
+    _, _, err = portcheck("plan", "-i", "hosts.txt")
+    assert [line[:17] for line in err.splitlines() if line.startswith("portcheck")] == [
+        "portcheck.toml:1:",
+        "portcheck.toml:2:",
+        "portcheck.toml:3:",
+    ]
+
+
 def test_a_file_that_is_no_text(portcheck: Any, shop: Path) -> None:
     (shop / "portcheck.toml").write_bytes(b"seed = '\xff'\n")
     code, _, err = portcheck("plan")
     assert code == 4
-    assert err.startswith("portcheck.toml: cannot be read: ")
+    assert err.startswith("portcheck.toml:1:9: cannot be read: ")
 
 
 @pytest.mark.parametrize("value", ["many", "-3", ""])

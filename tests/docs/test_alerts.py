@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import pytest
 from probe import resources
 from probe.audit.alerts import config, read, webhook
 from probe.audit.alerts.news import Word
+from probe.spec.toml import Document
 from tests.audit.test_metrics import everything
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def test_the_message_of_the_page_fits_its_schema():
 def test_the_settings_of_the_page_are_right(tmp_path: Path):
     for name, content in (("slack.url", "https://hooks.example/T0/B0/x"), ("webhook.secret", "0123456789abcdef")):
         (tmp_path / name).write_text(content)
-    tables = tomllib.loads(piece("toml").replace("/etc/portcheck", str(tmp_path)))["alerts"]
-    alerts = [read(name, table, "portcheck.toml") for name, table in tables.items()]
+    document = Document("portcheck.toml", piece("toml").replace("/etc/portcheck", str(tmp_path)))
+    alerts = [read(name, document.table("alerts", name)) for name in document.content["alerts"]]
     assert [alert.type.value for alert in alerts] == ["slack", "webhook", "alertmanager"]
 
 

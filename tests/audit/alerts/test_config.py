@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ from probe.audit.alerts import Alert, read
 from probe.audit.alerts.config import Type
 from probe.audit.alerts.news import Least, Word
 from probe.errors import UserError
+from probe.spec.toml import Document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ URL = "https://hooks.example/services/T00/XyZ"
 
 
 def parse(text: str, name: str = "ops") -> Alert:
-    return read(name, tomllib.loads(text), "portcheck.toml")
+    document = Document("portcheck.toml", f"[alerts.{json.dumps(name)}]\n{text}")
+    return read(name, document.table("alerts", name))
 
 
 def problems(text: str, name: str = "ops") -> str:
@@ -62,7 +64,16 @@ def test_everything_that_it_may_say(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_everything_that_is_wrong_is_said_at_once():
     said = problems('type = "mail"\nulr = "x"\ntimeout = 0\non = ["still"]\nproxy = "yes"\nleast = 3')
-    assert said.count("portcheck.toml: [alerts.ops]: ") == 7
+    lines = [line for line in said.split("\n") if not line.startswith("  hint: ")]
+    assert [line.partition(": [alerts.ops]: ")[0] for line in lines] == [
+        "portcheck.toml:1:9",  # there is no url
+        "portcheck.toml:2:8",
+        "portcheck.toml:3:1",
+        "portcheck.toml:4:11",
+        "portcheck.toml:5:7",
+        "portcheck.toml:6:9",
+        "portcheck.toml:7:9",
+    ]
     assert said.count("hint: ") == 7
     assert "unknown key 'ulr'\n  hint: did you mean 'url'?" in said
     assert "'type' cannot be 'mail'\n  hint: it is one of webhook, slack, alertmanager" in said
@@ -95,7 +106,7 @@ def test_what_is_wrong_is_said(text: str, said: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("url", ["hooks.example/XyZ", "ftp://h/XyZ", "https:///XyZ", "https://h/X yZ", "https://[/XyZ"])
 def test_a_url_that_is_none_is_not_shown(url: str):
     said = problems(f'type = "webhook"\nurl = "{url}"')
-    assert "is no URL" in said
+    assert "portcheck.toml:3:7: [alerts.ops]: what 'url' says is no URL" in said
     assert "yZ" not in said
 
 
