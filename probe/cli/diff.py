@@ -93,6 +93,8 @@ def _newly(change: Change, what: str) -> bool:
 
 def _compared(arguments: argparse.Namespace) -> tuple[Changes, Report]:
     """What changed, and the newer report."""
+    import msgspec
+
     from probe.history.compare import compare
 
     old, new = histories.run_named(arguments.old), histories.run_named(arguments.new)
@@ -110,13 +112,18 @@ def _compared(arguments: argparse.Namespace) -> tuple[Changes, Report]:
             if first < last:
                 report, found = history.told(audit, last, first)
                 return found, report
-        report = _report(arguments.new, new, history)
-        return compare(_report(arguments.old, old, history), report), report
+        report, called = _report(arguments.new, new, history)
+        before, was_called = _report(arguments.old, old, history)
+        return msgspec.structs.replace(compare(before, report), names=(was_called, called)), report
 
 
-def _report(text: str, named: tuple[str, str] | None, history: History | None) -> Report:
+def _report(text: str, named: tuple[str, str] | None, history: History | None) -> tuple[Report, str]:
+    """And what it is called."""
     if named is not None and history is not None:
-        return history.report(named[0], histories.number_of(history, *named))
+        from probe.history.values import run_name
+
+        number = histories.number_of(history, *named)
+        return history.report(named[0], number), run_name(named[0], number)
     from probe.report import json
 
     shown = "standard input" if text == "-" else printable(text)
@@ -131,4 +138,4 @@ def _report(text: str, named: tuple[str, str] | None, history: History | None) -
             f"{shown}: cannot be read: {error.strerror or error}\n"
             "  hint: name a JSON report (`portcheck run --json FILE`), or a run of the history (AUDIT@7)"
         ) from None
-    return json.parse(data, shown)
+    return json.parse(data, shown), shown

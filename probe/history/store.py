@@ -19,7 +19,7 @@ from probe.history.database import OPEN
 from probe.history.rebuilding import Known, parts, rebuilt
 from probe.history.recording import write_parts, write_rows
 from probe.history.runs import FINISHED, add_run, audit_number, ended, find_runs, put_run, seconds_from
-from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally
+from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally, run_name
 from probe.model.answer import answer
 from probe.model.change import Changes
 from probe.text import printable
@@ -308,7 +308,8 @@ class History:
         before = self._before(session, audit, number) if old is None else old
         older = self._report(session, audit, before, known) if before is not None else None
         rows = older.checks if older is not None else ()
-        return trends.told(session, audit_number(session, audit), number, compare(older, new), rows, new.checks)
+        told = trends.told(session, audit_number(session, audit), number, compare(older, new), rows, new.checks)
+        return msgspec.structs.replace(told, names=(run_name(audit, before or 0), run_name(audit, number)))
 
     def _known(self, session: Session, audit: str, run_id: str) -> RunRecord | None:
         return next(iter(find_runs(session, audit, "AND id = ?", 1, run_id)), None)

@@ -43,6 +43,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary | None = None
 
 
+def run_name(audit: str, number: int) -> str:
+    """What people call a run: `hosts, run 7`."""
+    return f"{audit}, run {number}"
+
+
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """What a run changed, in numbers: how many changes took each turn, as was told when it was recorded. `first`:
     there was no run to compare with.

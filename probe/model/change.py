@@ -65,11 +65,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """From one run to another, in the order of `Turn`. `old` is None where there is nothing to compare with: then
     everything that fails is new. `appeared` and `vanished` count checks that only the newer or only the older run has,
-    whatever their verdict.
+    whatever their verdict. `names` are what people call the two: a run of an audit, or a file.
     """
 
     old: RunInfo | None
     new: RunInfo
+    names: tuple[str, str] = ("", "")
     changes: tuple[Change, ...] = ()
     appeared: int = 0
     vanished: int = 0

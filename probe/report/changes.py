@@ -15,7 +15,7 @@ from probe.model.words import Verdict
 from probe.report.findings import Weight, findings, weight
 from probe.report.grouping import Kind
 from probe.report.page import STYLES, Page, cut
-from probe.report.text import count, name, sentence
+from probe.report.text import count, moment, name, sentence
 from probe.report.titles import title
 from probe.report.ways import ways
 from probe.report.wording import SYMBOLS, advice, verdict
@@ -65,6 +65,17 @@ def headline(changes: Changes) -> str:
     return ("nothing changed" if nothing else "") + (": " if nothing and said else "") + ", ".join(said)
 
 
+def compared(changes: Changes) -> str:
+    """`from hosts, run 6 of 2026-11-20 02:15 UTC to hosts, run 7 of 2026-11-21 02:15 UTC`."""
+    (older, newer), old = changes.names, changes.old
+    now = _run(newer, changes.new)
+    return f"from {_run(older, old)} to {now}" if old else f"{now}; there is nothing to compare it with"
+
+
+def _run(called: str, run: RunInfo) -> str:
+    return f"{name(called, 160) if called else f'run {name(run.id)}'} of {moment(run.started)}"
+
+
 def render(changes: Changes, *, width: int, color: bool) -> str:
     """As text that ends in a line feed. `width` in columns; below 40 it is taken as 40."""
     return _Changes(changes, width, color=color).text()
@@ -105,9 +116,7 @@ class _Changes(Page):
         first, *rest = textwrap.wrap(headline(self.changes), self.width)
         yield self.styled(first, f"{STYLES[worst]};1")
         yield from rest
-        old = self.changes.old
-        new = _run(self.changes.new)
-        yield from self.wrapped(f"from {_run(old)} to {new}" if old else f"{new}; there is nothing to compare it with")
+        yield from self.wrapped(compared(self.changes))
 
     def turn(self, turn: Turn, changes: Sequence[Change]) -> Iterator[str]:
         if not changes:
@@ -196,7 +205,7 @@ def _since(changes: Sequence[Change]) -> str:
         return ""
     number, when = known[0]
     others = " for the first of them" if known[-1][0] != number else ""
-    return f"run {number}, {name(when)}{others}"
+    return f"run {number}, {moment(when)}{others}"
 
 
 def _often(changes: Sequence[Change]) -> str:
@@ -216,7 +225,3 @@ def _just_now(changes: Sequence[Change]) -> str:
     if len(numbers) == 1:
         return next(iter(numbers))[0]
     return ", ".join(f"{number:,} of {len(changes):,} {words}" for (_, words), number in numbers.most_common())
-
-
-def _run(run: RunInfo) -> str:
-    return f"run {name(run.id)} of {name(run.started)}"

@@ -10,15 +10,16 @@ from probe.model.change import Turn
 from probe.model.result import Report, Summary
 from probe.model.words import Verdict
 from probe.report import titles, turns, wording
+from probe.report.changes import compared
 from probe.report.findings import anchor, findings
 from probe.report.markdown import LARGEST, size, text
-from probe.report.text import count, name, sentence
+from probe.report.text import count, moment, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from probe.model.change import Changes
-    from probe.model.result import CheckResult, RunInfo
+    from probe.model.result import CheckResult
     from probe.report.turns import Group, Turned
 
 _SIGNS = {"deviation": "❌", "inconclusive": "❔", "pass": "✅"}
@@ -62,8 +63,8 @@ def _turns(changes: Changes) -> Iterator[tuple[Turned, _Titled]]:
 def _head(changes: Changes) -> Iterator[str]:
     yield f"# {_SIGNS.get(turns.tone(changes), '✅')} {text(turns.sentence(changes))}"
     yield ""
-    to = _run(changes.new)
-    yield text(f"From {_run(changes.old)} to {to}." if changes.old else f"{to}; there is nothing to compare it with.")
+    said = compared(changes)
+    yield text(f"{said[0].upper() if changes.old else said[0]}{said[1:]}.")
     yield ""
     if changes.old is not None and (changes.appeared or changes.vanished):
         said = f"{changes.appeared:,} new and {changes.vanished:,} no longer there"
@@ -74,7 +75,7 @@ def _group(turned: Turned, group: Group, advice: str) -> Iterator[str]:
     several = f" ({count(group.number, 'check')})" if group.number > 1 else ""
     yield f"- **{text(sentence(group.title))}**{several}: {text(group.outcome)}"
     if turned.turn is Turn.STILL:
-        since = f"since {name(group.since)}" if group.since else ""
+        since = f"since {moment(group.since)}" if group.since else ""
         yield from (f"  - {text(said)}" for said in (since,) if said)
         return
     yield from (f"  - {text(line)}" for line in group.lines)
@@ -104,7 +105,3 @@ class _Titled:
 
 def _key(row: CheckResult) -> tuple[str, str, str]:
     return row.id, row.address, row.ports
-
-
-def _run(run: RunInfo) -> str:
-    return f"run {name(run.id)} of {name(run.started)}"

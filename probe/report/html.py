@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +23,7 @@ from probe.report.packed import pack
 from probe.report.route import route
 from probe.report.sections import section_html
 from probe.report.templating import environment, shown
-from probe.report.text import count, listed, name, percent
+from probe.report.text import count, listed, moment, name, percent
 from probe.report.ways import ways
 from probe.resources import folder
 
@@ -109,7 +108,7 @@ def policy() -> str:
 def _environment() -> Environment:
     made = environment(folder("reports"))
     modules = {"wording": wording, "unchecked": unchecked, "listeners": listeners, "turns": turns, "stale": waivers}
-    words = {"count": count, "listed": listed, "percent": percent, "name": name, "moment": _moment, "shown": shown}
+    words = {"count": count, "listed": listed, "percent": percent, "name": name, "moment": moment, "shown": shown}
     causes = {"meanings": MEANINGS, "page": PAGE, "section_html": section_html}
     parts = {"lines": _lines, "route": route, "whom": whom.whom, "ends": _ends}
     bounds = {"most_sights": _MOST_SIGHTS, "most_lines": _MOST_LINES}
@@ -227,14 +226,6 @@ def _counts(report: Report) -> list[Count]:
         Count(verdict, getattr(report.summary, "passed" if verdict is Verdict.PASS else verdict), key.name.lower())
         for verdict, key in worst.items()
     ]
-
-
-def _moment(text: str) -> str:
-    """`2026-11-21 09:26 UTC`; what is no time, as it is."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (ValueError, OverflowError):
-        return text
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

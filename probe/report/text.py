@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.text import printable
@@ -27,6 +28,14 @@ def name(text: str, limit: int = NAME) -> str:
 def sentence(text: str, limit: int = SENTENCE) -> str:
     """Prose: line breaks become spaces, everything else that would steer a terminal is shown instead."""
     return shorten(printable(" ".join(text[: 4 * limit].split())), limit)
+
+
+def moment(text: str) -> str:
+    """`2026-11-21 09:26 UTC`; what is no time, as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return name(text)
 
 
 def count(number: int, noun: str) -> str:

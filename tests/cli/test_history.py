@@ -194,8 +194,30 @@ def test_diff(portcheck: Portcheck, files: Path, old: str, new: str, code: int, 
     assert (got, out.splitlines()[0], err) == (code, said, "")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "night@1",
+            "night@latest",
+            "from night, run 1 of 2026-01-01 02:00 UTC to night, run 3 of 2026-01-03 02:00 UTC",
+        ),
+        ("night@2", "night@1", "from night, run 2 of 2026-01-02 02:00 UTC to night, run 1 of 2026-01-01 02:00 UTC"),
+        ("1.json", "other@1", "from 1.json of 2026-01-01 02:00 UTC to other, run 1 of 2026-"),
+    ],
+)
+def test_runs_are_called_what_people_call_them(
+    portcheck: Portcheck, files: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert portcheck("diff", old, new)[1].splitlines()[1].startswith(said)
+    assert portcheck("diff", old, new, "--markdown", "-")[1].splitlines()[2].startswith(said.replace("from", "From", 1))
+    data = standard.loads(portcheck("diff", old, new, "--json", "-")[1])
+    assert data.keys() == {"schema", "old", "new", "summary", "changes"}
+
+
 def test_only_a_history_tells_since_when(portcheck: Portcheck, files: Path) -> None:
-    assert "since     run 1, 2026-01-01T02:00:00Z" in portcheck("diff", "night@2", "night@3")[1]
+    assert "since     run 1, 2026-01-01 02:00 UTC" in portcheck("diff", "night@2", "night@3")[1]
     assert "since" not in portcheck("diff", "night@2", "2.json")[1]
 
 

@@ -62,7 +62,7 @@ def test_every_turn_is_told(found: Changes) -> None:
         assert f"\n{title}: " in text
     assert text.splitlines()[0].startswith("2 new, 1 changed, ")
     assert "in 4 of the last 10 runs" in text
-    assert "run 41, 2025-03-14T09:26:53Z" in text
+    assert "run 41, 2025-03-14 09:26 UTC" in text
     assert "    now       fails\n" in text
     assert "not measured in" not in text
     # What is news comes first.
@@ -103,6 +103,14 @@ def test_when_nothing_changed_it_says_so() -> None:
     assert told.headline(compare(rich, rich)) == "nothing changed: 19 still there"
     fine = example.report(passes())
     assert told.render(compare(fine, fine), width=80, color=False).startswith("nothing changed\nfrom run ")
+
+
+def test_where_nobody_has_a_name_for_a_run_its_id_is_told(found: Changes) -> None:
+    called = f"run {found.old.id} of 2025-03-14 09:26 UTC"
+    assert told.compared(found) == f"from {called} to {called}"
+    assert told.compared(msgspec.structs.replace(found, names=("a\x1b.json", ""))).startswith(
+        "from a\\x1b.json of 2025-"
+    )
 
 
 def test_without_an_older_run_it_says_so() -> None:
