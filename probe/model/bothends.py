@@ -57,7 +57,8 @@ def stopped(situation: Situation, judgement: Judgement) -> str:
             lost = f"what comes by {place or 'one of several next hops, there or back,'} is lost"
             return f"some connections get through and some never do: {lost}"
         case Cause.NETWORK if sender:
-            return f"a device on the way rejects it{sender}"
+            undelivered = seen is not None and seen.state is State.UNREACHABLE
+            return f"a device on the way {'does not deliver' if undelivered else 'rejects'} it{sender}"
         case Cause.NETWORK:
             where = judgement.where
             place = f", at {where.address} or behind it" if where is not None and where.address else ""

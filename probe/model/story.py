@@ -374,8 +374,14 @@ def advice(situation: Situation, judgement: Judgement, ports: str) -> str:
     return printable(f"{check.remedy} {text}" if check.remedy else text)
 
 
+def _nobody_there(situation: Situation) -> bool:
+    """What a router says of a host that does not answer it (RFC 1812, RFC 4443), and a firewall may say of one that does."""
+    icmp = situation.seen.icmp if situation.seen is not None else None
+    return icmp is not None and (icmp.family, icmp.type, icmp.code) in ((4, 3, 1), (6, 1, 3))
+
+
 def _template(situation: Situation, judgement: Judgement) -> str:
-    cause, ends, path = judgement.cause, situation.ends, situation.path
+    cause, place, ends, path = judgement.cause, judgement.where, situation.ends, situation.path
     match cause:
         case Cause.NO_AGENT if situation.agentless:
             return "Look whether {target} is there, and from its side (its log, its own rules), or try again from a host that reaches it."
@@ -383,6 +389,8 @@ def _template(situation: Situation, judgement: Judgement) -> str:
             return better
         case Cause.NETWORK if ends is not None and ends.stuck is Stuck.NEIGHBOUR:
             return "Find out why the next machine from {source} towards {address} does not answer: it is off, or the route leads to the wrong one."
+        case Cause.NETWORK if place is not None and place.side == "at" and _nobody_there(situation):
+            return "Look whether {target} is on and has the address {address}: {where} finds nobody there. If it has, ask the owner of {where} to let {what} pass."
         case Cause.NETWORK if path is not None and path.by_flow.bad_hop:
             return "Ask the owner of {where} to look at its next hops: some connections by them are lost, those of {what} among them."
         case Cause.SOURCE_FIREWALL if bothends.answer_is_dropped(ends):

@@ -98,6 +98,8 @@ def _verb(finding: Finding) -> str:
     states = {row.state for row in finding.members}
     if states <= _SILENT:
         return "drops"
+    if states == {State.UNREACHABLE}:
+        return "cannot deliver"
     return "blocks" if states & _SILENT else "rejects"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probe.model.words import Cause, Verdict
+from probe.model.words import Cause, State, Verdict
 from probe.report.grouping import Kind
 from probe.report.text import folded, listed, name
 from probe.report.titles import devices
@@ -57,6 +57,8 @@ def whom(finding: Finding) -> str:
     one = finding.example
     if finding.kind is Kind.DEVICE:
         behind = one.where is not None and one.where.side == "after"
+        if {row.state for row in finding.members} == {State.UNREACHABLE}:  # the router's word for a host that is off
+            return f"whoever runs {_hosts(row.target for row in finding.members)}, and the owner of {devices(finding)}"
         return f"the owner of {devices(finding)}" + (", or of what is behind it" if behind else "")
     words = _WHOM[one.cause or _LIKELY.get(one.verdict, Cause.NOT_LISTENING)]
     return words.format(

@@ -177,6 +177,27 @@ def test_the_advice_says_whose_ticket_it_is(situation: Any) -> None:
     assert advice == "Ask the owner of 10.0.9.254 to allow tcp 5432 from a (10.0.0.1) to b (10.0.0.2)."
 
 
+@pytest.mark.parametrize(
+    ("family", "kind", "code", "first"),
+    [
+        (4, 3, 1, "Look whether b is on and has the address 10.0.0.2: 10.0.9.254 finds nobody there."),
+        (6, 1, 3, "Look whether b is on and has the address 10.0.0.2: 10.0.9.254 finds nobody there."),
+        (4, 3, 0, "Ask the owner of 10.0.9.254 to allow "),
+        (4, 3, 13, "Ask the owner of 10.0.9.254 to allow "),
+    ],
+)
+def test_a_router_that_finds_nobody_is_not_the_first_to_ask(
+    situation: Any, family: int, kind: int, code: int, first: str
+) -> None:
+    icmp = Icmp(family=family, type=kind, code=code, sender="10.0.9.254")
+    state = State.REJECTED if code == 13 else State.UNREACHABLE
+    case = situation(seen=Observation(state=state, failure=Failure.ICMP, icmp=icmp))
+    found = Judgement(verdict=Verdict.BLOCKED, cause=Cause.NETWORK, where=Where(address="10.0.9.254", side="at"))
+    assert story.advice(case, found, "5432").startswith(first)
+    said = "rejects" if code == 13 else "does not deliver"
+    assert any(f"a device on the way {said} it (10.0.9.254)" in one for one in sentences(case, found))
+
+
 KEPT = Ends(left=False, arrived=False, stuck=Stuck.NEIGHBOUR)
 DROPPED = Ends(left=True, arrived=True, answered=Answer.NOTHING, returned=Answer.NOTHING)
 BACK = Ends(left=True, arrived=True, answered=Answer.ACCEPT, returned=Answer.ACCEPT)

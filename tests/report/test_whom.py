@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.model.words import Cause
+from probe.model.words import Cause, State
+from probe.report import titles
 from probe.report.findings import findings
 from probe.report.whom import _WHOM, whom
 
@@ -23,6 +24,16 @@ def test_the_owner_of_what_is_to_blame_is_named(rich: Report) -> None:
     assert told[None] == "those who run the firewalls between the two"
     blamed = [whom(finding) for finding in findings(rich) if finding.example.cause is Cause.NETWORK]
     assert blamed[0] == "the owner of 10.20.0.254, or of what is behind it"
+
+
+def test_a_router_that_finds_nobody_is_not_the_first_to_ask(rich: Report) -> None:
+    row = next(check for check in rich.checks if check.cause is Cause.NETWORK and check.where)
+    row = msgspec.structs.replace(
+        row, state=State.UNREACHABLE, where=msgspec.structs.replace(row.where, address="10.20.0.254", side="at")
+    )
+    (finding,) = findings(msgspec.structs.replace(rich, checks=(row,)))
+    assert whom(finding) == f"whoever runs {row.target}, and the owner of 10.20.0.254"
+    assert titles.title(finding).startswith("10.20.0.254 cannot deliver tcp ")
 
 
 def test_hostile_names_are_shown(rich: Report) -> None:
