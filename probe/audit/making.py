@@ -383,7 +383,12 @@ class Making:
 
     async def _ended(self, run: RunRecord, report: Report | None = None, changes: Changes | None = None) -> None:
         problem, recovered = self._problems.news
-        ended = Ended(audit=self.name, run=run, report=report, changes=changes, problem=problem, recovered=recovered)
+        was = self._problems.was if recovered else ""
+        if recovered:
+            log.event("mended", self.name, was=was.replace("\n", "; "))
+        ended = Ended(
+            audit=self.name, run=run, report=report, changes=changes, problem=problem, recovered=recovered, was=was
+        )
         await self._tell(ended)
         self._problems.told()
         self._save()

@@ -13,28 +13,34 @@ class Problems:
         """`now` are those that an earlier process has told of."""
         self.now = dict(now)
         self._told = set(now)
-        self._over = False
+        self._over: dict[str, str] = {}
 
     def note(self, kind: str, words: str) -> None:
         """Empty words: there is none."""
+        was = self.now.pop(kind, "")
         if words:
             self.now[kind] = words
-            return
-        self.now.pop(kind, None)
-        if kind in self._told:
+            self._over.pop(kind, None)
+        elif kind in self._told:
             self._told.discard(kind)
-            self._over = True
+            self._over[kind] = was
 
     @property
     def news(self) -> tuple[str, bool]:
         """What was not told yet; and whether something was that is over now, with nothing left."""
         words = "\n".join(words for kind, words in self.now.items() if kind not in self._told)
-        return words, self._over and not self.now
+        return words, bool(self._over) and not self.now
+
+    @property
+    def was(self) -> str:
+        """What was told and is over, a line for each kind."""
+        return "\n".join(words.partition("\n")[0] for words in self._over.values())
 
     def told(self) -> None:
         """The news have been."""
         self._told = set(self.now)
-        self._over = self._over and bool(self.now)
+        if not self.now:
+            self._over.clear()
 
     def __str__(self) -> str:
         return "\n".join(self.now.values())

@@ -48,7 +48,7 @@ class AuditState(msgspec.Struct, frozen=True, kw_only=True):
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A run that has ended. `report` and `changes` are None where there is none to tell of. `problem` is news about the
     audit itself: a file that broke (the last good one was used), a run that failed, a history that cannot be written;
-    `recovered`: a problem that was there before is over.
+    `recovered`: problems that were there before are over, and `was` says which, a line for each.
     """
 
     audit: str
@@ -57,6 +57,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     changes: Changes | None = None
     problem: str = ""
     recovered: bool = False
+    was: str = ""
 
 
 class Listener(Protocol):

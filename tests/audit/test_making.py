@@ -147,6 +147,7 @@ class TestProblems:
             ("", True),
             ("", False),
         ]
+        assert third.was == first.problem.partition("\n")[0]
         assert making.state.problem == ""
         assert [run.state for run in await scene.runs()] == [FAILED, FAILED, FINISHED, FINISHED]
 
@@ -173,6 +174,9 @@ class TestProblems:
             scene.clock.pass_by(hours=6)
         assert [bool(ended.problem) for ended in scene.ended] == [True, True, False, False]
         assert [ended.recovered for ended in scene.ended] == [False, False, False, True]
+        assert [bool(ended.was) for ended in scene.ended] == [False, False, False, True]
+        one, other = (ended.problem.partition("\n")[0] for ended in scene.ended[:2])
+        assert scene.ended[-1].was.split("\n") == [other, one]  # in the order in which they were over
 
 
 class TestTheHistoryIsGone:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.audit.alerts.message import Links, of, run_link, several_lines
-from probe.audit.alerts.news import digest, failing
+from probe.audit.alerts.news import digest, failing, stale
 from probe.encoding import encode
 from probe.history.values import RunState
-from probe.model.waiver import WaiverState
 from probe.model.words import Verdict
-from probe.report import titles
+from probe.report import titles, waivers
 from probe.report.causes import MEANINGS
 from probe.report.text import count, name, sentence
 
@@ -129,12 +128,11 @@ def _found(ended: Ended, least: Least, base: str) -> dict[str, Firing]:
         labels = {"alertname": MORE, "audit": name(ended.audit)}
         summary = f"{len(groups) - MOST:,} more causes, roles and services than one audit may tell of: see the run"
         fires |= _one(labels, {"summary": summary}, report.run.started, link)
-    for use in [use for use in report.waivers if use.state is WaiverState.EXPIRED][:MOST]:
+    for use in stale(report)[:MOST]:
         labels = {"alertname": WAIVER, "audit": name(ended.audit), "matches": sentence(use.matches, 200)}
-        labels |= {"owner": name(use.owner), "until": name(use.until)}
-        summary = f"a waiver has expired on {name(use.until)}: {sentence(use.matches)}"
-        described = f"{sentence(use.place)}: {sentence(use.reason)}"
-        fires |= _one(labels, {"summary": summary, "description": described}, report.run.started, link)
+        labels |= {"owner": name(use.owner), "until": name(use.until), "state": use.state.value}
+        told = {"summary": waivers.told(use), "advice": waivers.advice(use)}
+        fires |= _one(labels, told, report.run.started, link)
     return fires
 
 

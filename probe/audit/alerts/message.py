@@ -13,8 +13,9 @@ from probe.audit.alerts.news import STEADY, Item, Word, digest, wanted
 from probe.encoding import encode
 from probe.model.change import Turn
 from probe.model.result import Report, Summary
+from probe.model.waiver import WaiverState
 from probe.model.words import Verdict
-from probe.report import titles, wording
+from probe.report import titles, waivers, wording
 from probe.report.answer import headline
 from probe.report.causes import MEANINGS
 from probe.report.findings import anchor, findings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from probe.audit.values import Ended
     from probe.history.values import RunRecord
     from probe.model.result import CheckResult
+    from probe.model.waiver import WaiverUse
     from probe.report.findings import Finding
 
 SCHEMA = "portcheck.alert/1"
@@ -45,6 +47,7 @@ TURNS = {
     Turn.MEASURED.value: "measured again",
     Turn.GONE.value: "no longer checked",
 }
+_WAIVERS = {WaiverState.EXPIRED: "expired", WaiverState.UNUSED: "without use"}
 _BAD = frozenset({Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED})
 
 
@@ -84,6 +87,9 @@ class ToldWaiver(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     owner: str
     until: str
+    state: str
+    summary: str
+    advice: str
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +109,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     waivers: tuple[ToldWaiver, ...] = ()
     problem: str = ""
     recovered: bool = False
+    was: str = ""
     undelivered: int = 0
 
 
@@ -119,7 +126,7 @@ def message(ended: Ended, found: News, on: frozenset[Word], least: Least, base: 
     made = Message(
         id="",
         audit=name(ended.audit),
-        title=_title(ended, counts, len(kept.waivers), problem, recovered),
+        title=_title(ended, counts, kept.waivers, problem, recovered=recovered),
         run=_run(ended.run, ended.report, base),
         counts={turn: counts[turn] for turn in TURNS if counts[turn]},
         findings=tuple(told[:MOST_FINDINGS]),
@@ -131,22 +138,27 @@ def message(ended: Ended, found: News, on: frozenset[Word], least: Least, base: 
                 reason=sentence(use.reason),
                 owner=sentence(use.owner),
                 until=name(use.until),
+                state=use.state.value,
+                summary=waivers.told(use),
+                advice=waivers.advice(use),
             )
             for use in kept.waivers[:MOST_WAIVERS]
         ),
         problem=several_lines(problem),
         recovered=recovered,
+        was=several_lines(ended.was) if recovered else "",
     )
     # A run may have news twice, of its history and of its rows: what says something else is another message.
     unique = digest(ended.run.id, encode(made).decode())
     return msgspec.structs.replace(made, id=unique)
 
 
-def _title(ended: Ended, counts: Counter[str], waivers: int, problem: str, recovered: bool) -> str:
+def _title(ended: Ended, counts: Counter[str], stale: Sequence[WaiverUse], problem: str, *, recovered: bool) -> str:
     parts = [f"{counts[turn]:,} {words}" for turn, words in TURNS.items() if counts[turn]]
-    parts += [f"{count(waivers, 'waiver')} expired"] if waivers else []
+    numbers = Counter(use.state for use in stale)
+    parts += [f"{count(numbers[state], 'waiver')} {words}" for state, words in _WAIVERS.items() if numbers[state]]
     parts += [sentence(problem.split("\n", 1)[0], 120)] if problem else []
-    parts += ["what was wrong with the audit is over"] if recovered else []
+    parts += [f"over: {sentence(ended.was.replace(chr(10), '; '), 120)}"] if recovered else []
     return f"{name(ended.audit)}: {', '.join(parts)}"
 
 

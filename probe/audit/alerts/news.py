@@ -14,12 +14,14 @@ from probe.model.change import Turn
 from probe.model.result import CheckResult
 from probe.model.waiver import WaiverState, WaiverUse
 from probe.model.words import Verdict
+from probe.report import waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from probe.audit.values import Ended
     from probe.model.change import Change
+    from probe.model.result import Report
 
 _MOST_REMEMBERED = 500
 
@@ -34,7 +36,7 @@ class Word(StrEnum):
     MEASURED = "measured"
     GONE = "gone"
     FLAPPING = "flapping"  # that it begins, and that it is over
-    WAIVER = "waiver"  # one has expired
+    WAIVER = "waiver"  # one has expired, or fits nothing
     PROBLEM = "problem"  # of the audit itself, and that it is over
 
 
@@ -71,12 +73,12 @@ class Flap(msgspec.Struct, frozen=True, kw_only=True):
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What was told of one audit and must not be told again: the last finished run, by its id; what flaps, by its
-    line; waivers that have expired.
+    line; which waivers are stale, and how.
     """
 
     run: str = ""
     flapping: dict[str, Flap] = {}
-    expired: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,9 +111,12 @@ def news(ended: Ended, memory: Memory) -> tuple[News, Memory]:
     ended_flaps, going_on = _settled(memory, flapping, plain, ended)
     items += ended_flaps
     kept = dict([*going_on.items(), *flapping.items()][-_MOST_REMEMBERED:])
-    expired = {_of(use): use for use in report.waivers if use.state is WaiverState.EXPIRED}
-    fresh = tuple(use for key, use in expired.items() if key not in memory.expired)
-    return News(items=tuple(items), waivers=fresh), Memory(run=ended.run.id, flapping=kept, expired=tuple(expired))
+    # One that comes and goes with what it excuses is told once, and not at each turn.
+    there = {_of(use, state) for use in report.waivers for state in WaiverState}
+    told = tuple(key for key in memory.waivers if key in there)
+    fresh = {key: use for use in stale(report) if (key := _of(use, use.state)) not in told}
+    remembered = Memory(run=ended.run.id, flapping=kept, waivers=(*told, *fresh))
+    return News(items=tuple(items), waivers=tuple(fresh.values())), remembered
 
 
 def _settled(
@@ -192,6 +197,11 @@ def digest(*words: str) -> str:
     return hashlib.sha256("\0".join(words).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
-def _of(use: WaiverUse) -> str:
-    """A waiver, wherever in its file it stands."""
-    return digest(use.matches, use.owner, use.until)
+def stale(report: Report) -> tuple[WaiverUse, ...]:
+    """The waivers that somebody has to look at. One that could not be measured may be needed still."""
+    return tuple(use for use in waivers.stale(report) if not use.unmeasured)
+
+
+def _of(use: WaiverUse, state: WaiverState) -> str:
+    """A waiver, wherever in its file it stands, and what became of it."""
+    return digest(state, use.matches, use.owner, use.until)

@@ -47,13 +47,14 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield _section(said)
     if message.problem:
         yield _section("*problem*", escaped(message.problem, SECTION - 100))
+    if message.was:
+        yield _section("*over*", escaped(message.was, SECTION - 100))
     for told in message.findings:
         yield _section(*_finding(told))
     if message.more:
         yield _context(f"… and {count(message.more, 'finding')} more: see the run")
     for waiver in message.waivers:
-        why = f"{waiver.owner}, {waiver.place}: {waiver.reason}"
-        yield _section(f"*waiver expired* on {escaped(waiver.until)}: {escaped(waiver.matches)}", escaped(why))
+        yield _section(f"*waiver {waiver.state}* {escaped(waiver.summary)}", escaped(f"To do: {waiver.advice}"))
     if message.undelivered:
         yield _context(f"{count(message.undelivered, 'earlier message')} could not be delivered")
 

@@ -141,10 +141,9 @@ def test_a_problem_goes_on_until_it_is_over():
     assert going_on(told.of(course.run(redis(), recovered=True))) == []
 
 
-def test_an_expired_waiver_goes_on_until_it_is_removed():
-    use = WaiverUse(
-        place="w.yaml:3", matches="port 6379", reason="r", owner="o", until="2025-01-01", state=WaiverState.EXPIRED
-    )
+@pytest.mark.parametrize("state", [WaiverState.EXPIRED, WaiverState.UNUSED])
+def test_a_stale_waiver_goes_on_until_it_is_removed(state: WaiverState):
+    use = WaiverUse(place="w.yaml:3", matches="port 6379", reason="r", owner="o", until="2025-01-01", state=state)
     course, told = Course(), Told()
     for _ in range(2):
         assert going_on(told.of(course.run(redis(), waivers=(use,)))) == [WAIVER]

@@ -44,6 +44,12 @@ def body(ended: Ended, **given: Any) -> dict[str, Any]:
     return said
 
 
+def slack_body(ended: Ended) -> str:
+    made = told(ended)
+    assert made is not None
+    return slack.body(made).decode()
+
+
 def test_one_cause_is_one_finding_and_its_rows_are_counted():
     said = body(Course().run(redis(1, **BLOCKED), redis(2, **BLOCKED), redis(3), postgresql(**UNKNOWN)))
     assert said["title"] == "nightly: 2 newly failing, 1 no longer measured"
@@ -113,18 +119,27 @@ def test_problems_come_without_a_run_and_go():
     said = body(course.failed("hosts.txt:3:1: \x1b[31mbroken\n  hint: mend it"))
     assert said["title"] == "nightly: hosts.txt:3:1: \\x1b[31mbroken"
     assert said["problem"] == "hosts.txt:3:1: \\x1b[31mbroken\n  hint: mend it"
-    assert body(course.run(redis(), recovered=True))["title"] == "nightly: what was wrong with the audit is over"
+    ended = course.run(redis(), recovered=True, was="hosts.txt:3:1: \x1b[31mbroken\nthe disk is full")
+    said = body(ended)
+    assert said["title"] == "nightly: over: hosts.txt:3:1: \\x1b[31mbroken; the disk is full"
+    assert said["was"] == "hosts.txt:3:1: \\x1b[31mbroken\nthe disk is full"
+    assert "*over*\\nhosts.txt:3:1: " in slack_body(ended)
 
 
-def test_an_expired_waiver_is_told():
-    use = WaiverUse(
-        place="w.yaml:3", matches="port 6379", reason="r", owner="o", until="2025-01-01", state=WaiverState.EXPIRED
-    )
-    said = body(Course().run(redis(), waivers=(use,)))
-    assert said["title"] == "nightly: 1 waiver expired"
-    assert said["waivers"] == [
-        {"place": "w.yaml:3", "matches": "port 6379", "reason": "r", "owner": "o", "until": "2025-01-01"}
-    ]
+def test_waivers_that_have_expired_or_fit_nothing_are_told():
+    given = {"place": "w.yaml:3", "matches": "ports 6379", "reason": "r", "owner": "o", "until": "2025-01-01"}
+    uses = tuple(WaiverUse(**given, state=state, rows=2) for state in WaiverState)
+    ended = Course().run(redis(), waivers=uses)
+    said = body(ended)
+    assert said["title"] == "nightly: 1 waiver expired, 1 waiver without use"
+    assert [{key: one[key] for key in given} for one in said["waivers"]] == [given, given]
+    expired, unused = said["waivers"]
+    assert (expired["state"], unused["state"]) == ("expired", "unused")
+    assert expired["summary"].endswith("expired on 2025-01-01: 2 checks that it fits count again")
+    assert unused["summary"] == "w.yaml:3 (ports 6379) is about no check of this run"
+    assert "spelt" in unused["advice"]
+    assert "*waiver unused* w.yaml:3 (ports 6379) is about no check" in slack_body(ended)
+    assert told(ended, on=frozenset(Word) - {Word.WAIVER}) is None
 
 
 def test_the_same_news_have_the_same_id_and_others_another():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from probe.audit.alerts.news import Item, Least, Memory, News, Word, news, wanted
@@ -139,6 +140,19 @@ def test_an_expired_waiver_is_told_once_wherever_it_stands():
     assert found.waivers == (moved,)
 
 
+def test_a_waiver_that_fits_nothing_is_told_once_however_often_it_comes_and_goes():
+    course, memory = Course(), Memory()
+    use = WaiverUse(place="w:3", matches="ports 1", reason="", owner="o", until="", state=WaiverState.UNUSED, passing=2)
+    waiting = msgspec.structs.replace(use, unmeasured=1)
+    used = msgspec.structs.replace(use, state=WaiverState.USED, rows=2)
+    expired = msgspec.structs.replace(used, state=WaiverState.EXPIRED)
+    told = []
+    for one in (waiting, use, use, used, use, expired, used, expired):
+        found, memory = news(course.run(redis(), waivers=(one,)), memory)
+        told.append(found.waivers)
+    assert told == [(), (use,), (), (), (), (expired,), (), ()]
+
+
 def test_a_run_without_rows_changes_nothing():
-    memory = Memory(expired=("x",))
+    memory = Memory(waivers=("x",))
     assert news(Course().failed("no inventory"), memory) == (News(), memory)
