@@ -17,6 +17,7 @@ from probe.report.grouping import Kind
 from probe.report.page import STYLES, Page, cut
 from probe.report.text import count, moment, name, sentence
 from probe.report.titles import title
+from probe.report.turnwords import TURNS
 from probe.report.ways import ways
 from probe.report.wording import SYMBOLS, advice, verdict
 
@@ -29,28 +30,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "portcheck.diff/1"
 
-TITLES = {
-    Turn.NEW: "New",
-    Turn.CHANGED: "Failed before, and fails otherwise now",
-    Turn.STILL: "Still there",
-    Turn.FIXED: "Fixed",
-    Turn.FLAPPING: "Goes to and fro",
-    Turn.UNMEASURED: "Newly not measured",
-    Turn.MEASURED: "Measured again, and passes",
-    Turn.GONE: "Not checked any more",
-}
-_WORDS = {
-    Turn.NEW: "new",
-    Turn.CHANGED: "changed",
-    Turn.STILL: "still there",
-    Turn.FIXED: "fixed",
-    Turn.FLAPPING: "to and fro",
-    Turn.UNMEASURED: "newly not measured",
-    Turn.MEASURED: "measured again",
-    Turn.GONE: "no longer checked",
-}
-# What is news first.
-_ORDER = (*(turn for turn in Turn if turn is not Turn.STILL), Turn.STILL)
 _GOOD = frozenset({Turn.FIXED, Turn.MEASURED, Turn.GONE})
 _MOST_FINDINGS, _MOST_WAYS = 20, 6
 _ALL = "--json F has all"
@@ -60,7 +39,7 @@ _FATES = {Verdict.PASS: ("passes", "pass"), Verdict.INCONCLUSIVE: ("is not measu
 def headline(changes: Changes) -> str:
     """`2 new, 1 fixed, 3 still there`; in checks."""
     numbers = Counter(change.turn for change in changes.changes)
-    said = [f"{numbers[turn]:,} {_WORDS[turn]}" for turn in _ORDER if numbers[turn]]
+    said = [f"{numbers[turn]:,} {words.brief}" for turn, words in TURNS.items() if numbers[turn]]
     nothing = all(turn is Turn.STILL for turn in numbers)
     return ("nothing changed" if nothing else "") + (": " if nothing and said else "") + ", ".join(said)
 
@@ -105,7 +84,7 @@ class _Changes(Page):
         self.changes = changes
 
     def text(self) -> str:
-        blocks = [self.head(), *(self.turn(turn, self.changes.of(turn)) for turn in _ORDER), self.plan()]
+        blocks = [self.head(), *(self.turn(turn, self.changes.of(turn)) for turn in TURNS), self.plan()]
         whole = [list(block) for block in blocks]
         return "\n\n".join("\n".join(lines) for lines in whole if lines) + "\n"
 
@@ -122,7 +101,7 @@ class _Changes(Page):
         if not changes:
             return
         mattering = sum(change.counts for change in changes)
-        told = f"{TITLES[turn]}: {count(len(changes), 'check')}"
+        told = f"{TURNS[turn].title}: {count(len(changes), 'check')}"
         if mattering < len(changes) and turn not in _GOOD:
             told += f", {mattering:,} of {'it' if len(changes) == 1 else 'them'} required"
         yield self.heading(told)

@@ -14,6 +14,7 @@ from probe.report.changes import compared
 from probe.report.findings import anchor, findings
 from probe.report.markdown import LARGEST, size, text
 from probe.report.text import count, moment, sentence
+from probe.report.turnwords import TURNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def render(changes: Changes) -> bytes:
 
 def _turns(changes: Changes) -> Iterator[tuple[Turned, _Titled]]:
     """Each turn by itself, so that what is new is not told with what was there before."""
-    for turn in turns.ORDER:
+    for turn in TURNS:
         alone = msgspec.structs.replace(changes, changes=changes.of(turn))
         titled = _Titled(alone)
         for turned in turns.turned(alone, titled.title):

@@ -9,8 +9,8 @@ import msgspec
 
 from probe.model.change import Change, Changes, Turn
 from probe.report import wording
-from probe.report.changes import TITLES
 from probe.report.text import listed, name
+from probe.report.turnwords import TURNS, counted
 from probe.report.ways import ways
 
 if TYPE_CHECKING:
@@ -18,32 +18,7 @@ if TYPE_CHECKING:
 
     from probe.model.result import CheckResult
 
-# What is worst first, then what is good, then what is no news.
-ORDER = (
-    Turn.NEW,
-    Turn.CHANGED,
-    Turn.FLAPPING,
-    Turn.UNMEASURED,
-    Turn.FIXED,
-    Turn.MEASURED,
-    Turn.GONE,
-    Turn.STILL,
-)
-_WORDS = {
-    Turn.NEW: "new",
-    Turn.CHANGED: "failing otherwise",
-    Turn.FLAPPING: "to and fro",
-    Turn.UNMEASURED: "newly not measured",
-    Turn.FIXED: "fixed",
-}
-_TONES = {
-    Turn.NEW: "deviation",
-    Turn.CHANGED: "deviation",
-    Turn.FLAPPING: "inconclusive",
-    Turn.UNMEASURED: "inconclusive",
-    Turn.FIXED: "pass",
-    Turn.MEASURED: "pass",
-}
+_NEWS = (Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED, Turn.FIXED)
 MOST_GROUPS, _MOST_LINES = 60, 6
 
 
@@ -78,33 +53,26 @@ def sentence(changes: Changes) -> str:
     """`2 new deviations, 1 fixed since the last run.`; what fails no run is not counted where something does."""
     if changes.old is None:
         return "The first run: there is nothing to compare it with yet."
-    what = [change for change in changes.changes if change.turn in _WORDS]
+    what = changes.of(*_NEWS)
     counting = [change for change in what if change.counts]
     if not what:
         return "Nothing changed."
     numbers = Counter(change.turn for change in counting or what)
-    words = [f"{numbers[turn]:,} {_word(turn, numbers[turn], bool(counting))}" for turn in _WORDS if numbers[turn]]
+    words = [counted(turn, numbers[turn], deviations=bool(counting)) for turn in _NEWS if numbers[turn]]
     aside = "" if counting else ", none of which fails a run"
     return f"{', '.join(words)} since the run before{aside}."
-
-
-def _word(turn: Turn, number: int, counting: bool) -> str:
-    if turn is not Turn.NEW:
-        return _WORDS[turn]
-    return f"new {'deviation' if counting else 'finding'}{'' if number == 1 else 's'}"
 
 
 def tone(changes: Changes) -> str:
     """The colour of the answer: the worst thing that counts."""
     turns = {change.turn for change in changes.changes if change.counts}
-    worst = next((turn for turn in ORDER if turn in turns and turn in _TONES), None)
-    return _TONES[worst] if worst else ""
+    return next((words.tone for turn, words in TURNS.items() if turn in turns and words.tone != "nothing"), "")
 
 
 def turned(changes: Changes, title: Callable[[CheckResult], tuple[str, str]]) -> tuple[Turned, ...]:
     """Each turn that was taken. `title` gives the finding that a row is in, and its anchor; both empty for none."""
     return tuple(
-        _turned(turn, changes.of(turn), title) for turn in ORDER if any(one.turn is turn for one in changes.changes)
+        _turned(turn, changes.of(turn), title) for turn in TURNS if any(one.turn is turn for one in changes.changes)
     )
 
 
@@ -124,7 +92,7 @@ def _turned(turn: Turn, changes: tuple[Change, ...], title: Callable[[CheckResul
     made.sort(key=lambda group: -group.number)
     shown = tuple(made[:MOST_GROUPS])
     left_out = sum(group.number for group in made[MOST_GROUPS:])
-    return Turned(turn, TITLES[turn], _TONES.get(turn, "advice"), len(changes), shown, left_out)
+    return Turned(turn, TURNS[turn].title, TURNS[turn].tone, len(changes), shown, left_out)
 
 
 def _group(title: str, anchor: str, changes: list[Change]) -> Group:

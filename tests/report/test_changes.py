@@ -16,6 +16,7 @@ from probe.model.words import Verdict
 from probe.report import changes as told
 from probe.report import changesmarkdown
 from probe.report.markdown import LARGEST
+from probe.report.turnwords import TURNS, counted
 from probe.resources import folder
 
 from . import example
@@ -58,9 +59,9 @@ def found() -> Changes:
 def test_every_turn_is_told(found: Changes) -> None:
     assert {change.turn for change in found.changes} == set(Turn)
     text = told.render(found, width=100, color=False)
-    for title in told.TITLES.values():
-        assert f"\n{title}: " in text
-    assert text.splitlines()[0].startswith("2 new, 1 changed, ")
+    for words in TURNS.values():
+        assert f"\n{words.title}: " in text
+    assert text.splitlines()[0].startswith("2 new, 1 failing otherwise, ")
     assert "in 4 of the last 10 runs" in text
     assert "run 41, 2025-03-14 09:26 UTC" in text
     assert "    now       fails\n" in text
@@ -75,6 +76,26 @@ def test_what_is_measured_by_turns_is_not_called_failing(found: Changes) -> None
     text = told.render(msgspec.structs.replace(found, changes=(flickers,)), width=100, color=False)
     assert "in 0 of the last 10 runs, not measured in 5" in text
     assert "    now       is not measured\n" in text
+
+
+def test_every_page_and_message_calls_a_turn_the_same(found: Changes) -> None:
+    from probe.audit.alerts import message
+    from probe.audit.web import differences
+    from probe.history.values import Tally
+    from probe.report import turns
+
+    assert set(TURNS) == set(Turn)
+    chips = dict(differences.words(Tally.of(found)))
+    headings = {one.turn: one.heading for one in differences.sections(found)}
+    for turn, words in TURNS.items():
+        number = len(found.of(turn))
+        assert f"{number} {words.brief}" in told.headline(found)
+        assert headings[turn] == words.title
+        assert [one.heading for one in turns.turned(found, lambda _: ("", "")) if one.turn is turn] == [words.title]
+        if turn is not Turn.STILL:
+            assert chips[f"{number} {words.brief}"] == words.tone
+            assert message.TURNS[turn.value] == words.brief
+    assert turns.sentence(found).startswith(counted(Turn.NEW, len(found.of(Turn.NEW)), deviations=True) + ", ")
 
 
 def test_what_has_one_cause_is_one_finding(found: Changes) -> None:
@@ -155,8 +176,8 @@ def test_the_samples_are_as_agreed(found: Changes, name: str, render: Callable[[
 class TestMarkdown:
     def test_every_turn_has_its_part_and_what_is_bad_its_advice(self, found: Changes) -> None:
         text = JUDGES["markdown"](changesmarkdown.render(found))
-        for turn, title in told.TITLES.items():
-            assert f"{title}: {len(found.of(turn))} check" in text
+        for turn, words in TURNS.items():
+            assert f"{words.title}: {len(found.of(turn))} check" in text
         new = text.partition("New: ")[2].partition("Fixed: ")[0]
         assert "what to do: " in new
         assert "what to do: " not in text.partition("Still there: ")[2]

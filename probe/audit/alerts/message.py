@@ -15,11 +15,12 @@ from probe.model.change import Turn
 from probe.model.result import Report, Summary
 from probe.model.waiver import WaiverState
 from probe.model.words import Verdict
-from probe.report import titles, waivers, wording
+from probe.report import titles, turnwords, waivers, wording
 from probe.report.answer import headline
 from probe.report.causes import MEANINGS
 from probe.report.findings import anchor, findings
 from probe.report.text import count, name, sentence, shorten
+from probe.report.turnwords import counted
 from probe.text import printable
 
 if TYPE_CHECKING:
@@ -29,23 +30,15 @@ if TYPE_CHECKING:
     from probe.audit.values import Ended
     from probe.history.values import RunRecord
     from probe.model.result import CheckResult
-    from probe.model.waiver import WaiverUse
     from probe.report.findings import Finding
 
 SCHEMA = "portcheck.alert/1"
 MOST_FINDINGS, MOST_WAIVERS = 20, 20
 _MOST_NAMES, _MOST_IDS, _TITLE, _PROBLEM = 10, 20, 300, 2000
 
-# What is said of so many checks, and of one finding. In this order: the bad news first.
-TURNS = {
-    Turn.NEW.value: "newly failing",
-    Turn.CHANGED.value: "failing otherwise than before",
-    Turn.FLAPPING.value: "begun to flap",
-    Turn.UNMEASURED.value: "no longer measured",
-    Turn.FIXED.value: "fixed",
-    STEADY: "steady again",
-    Turn.MEASURED.value: "measured again",
-    Turn.GONE.value: "no longer checked",
+# What findings are called. In this order: the bad news first.
+TURNS = {turn.value: words.brief for turn, words in turnwords.TURNS.items() if turn is not Turn.STILL} | {
+    STEADY: "steady again"
 }
 _WAIVERS = {WaiverState.EXPIRED: "expired", WaiverState.UNUSED: "without use"}
 _BAD = frozenset({Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED})
@@ -126,7 +119,7 @@ def message(ended: Ended, found: News, on: frozenset[Word], least: Least, base: 
     made = Message(
         id="",
         audit=name(ended.audit),
-        title=_title(ended, counts, kept.waivers, problem, recovered=recovered),
+        title=_title(ended, kept, problem, recovered=recovered),
         run=_run(ended.run, ended.report, base),
         counts={turn: counts[turn] for turn in TURNS if counts[turn]},
         findings=tuple(told[:MOST_FINDINGS]),
@@ -153,9 +146,15 @@ def message(ended: Ended, found: News, on: frozenset[Word], least: Least, base: 
     return msgspec.structs.replace(made, id=unique)
 
 
-def _title(ended: Ended, counts: Counter[str], stale: Sequence[WaiverUse], problem: str, *, recovered: bool) -> str:
-    parts = [f"{counts[turn]:,} {words}" for turn, words in TURNS.items() if counts[turn]]
-    numbers = Counter(use.state for use in stale)
+def _title(ended: Ended, kept: News, problem: str, *, recovered: bool) -> str:
+    counts = Counter(item.turn for item in kept.items)
+    deviations = all(item.counts for item in kept.items if item.turn == Turn.NEW)
+    parts = [
+        counted(Turn(turn), counts[turn], deviations=deviations) if turn != STEADY else f"{counts[turn]:,} {words}"
+        for turn, words in TURNS.items()
+        if counts[turn]
+    ]
+    numbers = Counter(use.state for use in kept.waivers)
     parts += [f"{count(numbers[state], 'waiver')} {words}" for state, words in _WAIVERS.items() if numbers[state]]
     parts += [sentence(problem.split("\n", 1)[0], 120)] if problem else []
     parts += [f"over: {sentence(ended.was.replace(chr(10), '; '), 120)}"] if recovered else []

@@ -10,9 +10,9 @@ from probe.audit.web import told
 from probe.model.change import Change, Changes, Turn
 from probe.model.result import Report, Summary
 from probe.report import turns
-from probe.report.changes import TITLES
 from probe.report.findings import findings
 from probe.report.titles import title
+from probe.report.turnwords import TURNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,13 +60,13 @@ class Section(msgspec.Struct, frozen=True):
 
 def sections(changes: Changes) -> tuple[Section, ...]:
     made = []
-    for turn, heading in TITLES.items():
+    for turn, words in TURNS.items():
         if found := changes.of(turn):
             groups = _groups(changes, turn, found)
             made.append(
                 Section(
                     turn,
-                    heading,
+                    words.title,
                     _MEANINGS[turn],
                     len(found),
                     groups[:_MOST_GROUPS],
@@ -97,22 +97,15 @@ def sentence(changes: Changes, old: RunRecord | None) -> tuple[str, str]:
     return turns.tone(changes) or "pass", said
 
 
-_WORDS = {
-    Turn.NEW: ("new", "deviation"),
-    Turn.CHANGED: ("changed", "advice"),
-    Turn.FIXED: ("fixed", "pass"),
-    Turn.FLAPPING: ("flapping", "advice"),
-    Turn.UNMEASURED: ("not measured", "inconclusive"),
-    Turn.MEASURED: ("measured again", "pass"),
-    Turn.GONE: ("gone", "nothing"),
-}
-
-
 def words(tally: Tally | None) -> list[tuple[str, str]]:
     """What changed in one run as (words, class); what goes on as before is no change."""
     if tally is None:
         return [("compare", "nothing")]
     if tally.first:
         return [("the first run", "nothing")]
-    found = [(f"{number:,} {said}", tone) for turn, (said, tone) in _WORDS.items() if (number := tally.turns.get(turn))]
+    found = [
+        (f"{number:,} {one.brief}", one.tone)
+        for turn, one in TURNS.items()
+        if turn is not Turn.STILL and (number := tally.turns.get(turn))
+    ]
     return found or [("nothing", "nothing")]

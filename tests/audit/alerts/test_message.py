@@ -52,7 +52,7 @@ def slack_body(ended: Ended) -> str:
 
 def test_one_cause_is_one_finding_and_its_rows_are_counted():
     said = body(Course().run(redis(1, **BLOCKED), redis(2, **BLOCKED), redis(3), postgresql(**UNKNOWN)))
-    assert said["title"] == "nightly: 2 newly failing, 1 no longer measured"
+    assert said["title"] == "nightly: 2 new deviations, 1 newly not measured"
     assert said["counts"] == {"new": 2, "unmeasured": 1}
     one, two = said["findings"]
     assert (one["turn"], one["checks"], one["cause"], one["sources"]) == ("new", 2, "network", ["engine-1", "engine-2"])

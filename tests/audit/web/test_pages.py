@@ -85,7 +85,7 @@ async def test_runs_are_paged_and_tell_what_changed(
         page = await read(client, "/audits/nightly")
         assert re.search(r'/runs/5">5</a></th>', page)
         assert 'href="/audits/nightly?before=4#runs"' in page
-        assert "9 gone" in page
+        assert "9 no longer checked" in page
         page = await read(client, "/audits/nightly?before=4")
         assert re.search(r'/runs/3">3</a></th>', page)
         assert "nothing" in page
