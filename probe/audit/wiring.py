@@ -86,11 +86,11 @@ class Wiring:
     def _new_alerts(self, config: Config) -> Alerts | None:
         if not config.alerts:
             return None
-        from probe.audit.alerts import Alerts, read  # noqa: PLC0415
+        from probe.audit.alerts import Alerts, read_all  # noqa: PLC0415
 
         metrics = self._metrics
         return Alerts(
-            [read(name, table) for name, table in config.alerts.items()],
+            read_all(config.alerts),
             folder=config.state,
             base=config.url,
             due=self._due,

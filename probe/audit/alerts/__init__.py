@@ -4,7 +4,7 @@ An Ended becomes news (what is new in it, given what was told before), news beco
 message a request, which is tried until it is delivered or given up. Nothing of it delays or fails a run.
 """
 
-from probe.audit.alerts.config import Alert, read
+from probe.audit.alerts.config import Alert, read, read_all
 from probe.audit.alerts.service import Alerts
 
-__all__ = ["Alert", "Alerts", "read"]
+__all__ = ["Alert", "Alerts", "read", "read_all"]

@@ -18,6 +18,8 @@ from probe.spec.diagnostics import Diagnostic, SpecError
 from probe.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from probe.spec.toml import Table
 
 _Words = TypeVar("_Words", bound=StrEnum)
@@ -58,6 +60,20 @@ class Alert:
 
     def wants(self, audit: str) -> bool:
         return not self.audits or audit in self.audits
+
+
+def read_all(tables: Mapping[str, Table]) -> list[Alert]:
+    """Those of all tables, by name. Raises SpecError with everything that is wrong in any."""
+    alerts: list[Alert] = []
+    problems: list[Diagnostic] = []
+    for name, table in tables.items():
+        try:
+            alerts.append(read(name, table))
+        except SpecError as error:
+            problems += error.diagnostics
+    if problems:
+        raise SpecError(problems)
+    return alerts
 
 
 def read(name: str, table: Table) -> Alert:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probe.audit.alerts import Alert, read
+from probe.audit.alerts import Alert, read, read_all
 from probe.audit.alerts.config import Type
 from probe.audit.alerts.news import Least, Word
 from probe.errors import UserError
+from probe.spec.diagnostics import SpecError
 from probe.spec.toml import Document
 
 if TYPE_CHECKING:
@@ -77,6 +78,15 @@ def test_everything_that_is_wrong_is_said_at_once():
     assert said.count("hint: ") == 7
     assert "unknown key 'ulr'\n  hint: did you mean 'url'?" in said
     assert "'type' cannot be 'mail'\n  hint: it is one of webhook, slack, alertmanager" in said
+
+
+def test_of_several_tables_too():
+    document = Document("p.toml", f'[alerts.a]\ntype = 3\n[alerts.b]\ntype = "slack"\nurl = "{URL}"\n[alerts.c]\n')
+    tables = {name: document.table("alerts", name) for name in "abc"}
+    with pytest.raises(SpecError) as caught:
+        read_all(tables)
+    assert [(one.line, one.column) for one in caught.value.diagnostics] == [(1, 9), (2, 8), (6, 9), (6, 9)]
+    assert [one.name for one in read_all({"b": tables["b"]})] == ["b"]
 
 
 @pytest.mark.parametrize(
