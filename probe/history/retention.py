@@ -46,15 +46,14 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 def prune(session: Session, keep: Retention, now: dt.datetime) -> Pruned:
     dropped = thinned = 0
     for audit, whole, failures in session.rows("SELECT number, whole_from, failures_from FROM audits"):
-        finished = session.rows(
-            "SELECT number, started FROM runs WHERE audit = ? AND state = ? ORDER BY number",
-            audit,
-            RunState.FINISHED.value,
-        )
+        runs = session.rows("SELECT number, started, state FROM runs WHERE audit = ? ORDER BY number", audit)
+        finished = [(number, started) for number, started, state in runs if state == RunState.FINISHED.value]
         if not finished:
             continue
         new_whole = max(whole, _whole(finished, keep, now))
-        new_failures = max(failures, min(new_whole, _first_since(finished, keep.failures_days, now)))
+        # By age, all runs count: one that came to nothing before the first that finished is news, too.
+        every = [(number, started) for number, started, _ in runs]
+        new_failures = max(failures, min(new_whole, _first_since(every, keep.failures_days, now)))
         thinned += sum(max(whole, new_failures) <= number < new_whole for number, _ in finished)
         dropped += _drop(session, audit, new_failures)
         _thin(session, audit, new_whole)
@@ -76,10 +75,10 @@ def _whole(finished: Sequence[tuple[int, str]], keep: Retention, now: dt.datetim
     return numbers[max(place - WINDOW, 0)]
 
 
-def _first_since(finished: Sequence[tuple[int, str]], days: int, now: dt.datetime) -> int:
+def _first_since(runs: Sequence[tuple[int, str]], days: int, now: dt.datetime) -> int:
     """The number of the first run that is no older; one more than the last where all are."""
     since = now - dt.timedelta(days=days)
-    return next((number for number, started in finished if _began(started, now) >= since), finished[-1][0] + 1)
+    return next((number for number, started in runs if _began(started, now) >= since), runs[-1][0] + 1)
 
 
 def _began(started: str, now: dt.datetime) -> dt.datetime:

@@ -326,6 +326,18 @@ def test_what_is_left_of_a_run_never_tells_another_outcome(history: History) -> 
         history.report("x", 1)
 
 
+def test_what_came_to_nothing_before_the_first_finished_run_is_kept_as_long_as_failures(history: History) -> None:
+    history.fail("x", "run-1", "2026-01-01T02:00:00Z", RunState.FAILED, "no inventory")
+    history.begin("x", "run-2", "2026-01-02T02:00:00Z")
+    history.recover("x")
+    for number in (3, 4):
+        history.record("x", report([row("a", "p")], number))
+    day = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+    assert history.prune(Retention(days=0, failures_days=3), now=day).runs == 1
+    assert [run.state for run in history.runs("x")] == [RunState.FINISHED, RunState.FINISHED, RunState.LOST]
+    assert history.prune(Retention(days=0, failures_days=0), now=day).runs == 1
+
+
 def test_a_run_told_twice_is_there_once(history: History) -> None:
     first, second = report([row("a", "p")], 1), report([row("a", "n")], 2)
     history.record("x", first)
