@@ -203,8 +203,7 @@ class Service:
         if self._read is None:
             return
         try:
-            config = self._read()
-            wiring.reload(config)
+            config = wiring.reload(self._read())
             self._lay_out(config)
         except UserError as error:
             log.warning("settings-broken", said=str(error), instead="those before")

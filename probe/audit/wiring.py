@@ -8,6 +8,8 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from probe.audit import log
 from probe.errors import UserError
 from probe.history.values import RunState
@@ -25,13 +27,17 @@ if TYPE_CHECKING:
     from probe.history.values import RunRecord
     from probe.model.result import Report
 
+# What only a new start changes, of the service and of its dashboard.
+_LASTING = ("history", "state", "listen", "textfile")
+_PAGES = ("certificate", "key", "token_file")
+
 
 class Wiring:
     """Of one service, while the block lasts."""
 
     def __init__(self, config: Config, service: Service) -> None:
         """Raises UserError for alerts that make no sense."""
-        self._config = config
+        self._began = self._config = config
         self._service = service
         self._metrics: Metrics | None = None
         if config.listen or config.textfile:
@@ -64,16 +70,22 @@ class Wiring:
             await self._metrics.ended(ended)
             await self._write_textfile()
 
-    def reload(self, config: Config) -> None:
-        """Raises UserError. What only a new start changes is said."""
-        alerts = self._new_alerts(config)
+    def reload(self, config: Config) -> Config:
+        """The settings as they hold from now on: what only a new start changes stays as it was, and that is said.
+
+        Raises UserError.
+        """
+        began = self._began
+        held = msgspec.structs.replace(config, **{name: getattr(began, name) for name in (*_LASTING, *_PAGES)})
+        alerts = self._new_alerts(held)
         # Alerts have the new `url` at once; the dashboard answers to the one that it began with.
-        pages = ("listen", "certificate", "key", "token_file", "url") if self._config.listen else ("listen",)
-        for name in ("history", "state", "textfile", *pages):
-            if getattr(config, name) != getattr(self._config, name):
+        pages = (*_PAGES, "url") if began.listen else ()
+        for name in (*_LASTING, *pages):
+            if getattr(config, name) != getattr(began, name):
                 log.warning("needs-restart", setting=name.replace("_", "-"))
-        self._config = config
+        self._config = held
         self._replacing = asyncio.create_task(self._replace(alerts))
+        return held
 
     async def _replace(self, alerts: Alerts | None) -> None:
         async with self._changing:

@@ -104,7 +104,7 @@ async def test_what_is_older_than_it_has_to_be_kept_is_dropped(config: Config, m
 
 
 async def test_settings_that_are_read_again_change_who_is_told(
-    config: Config, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    config: Config, receiver: Receiver, shop: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = Service(config)
     service._lay_out(config)
@@ -129,6 +129,16 @@ async def test_settings_that_are_read_again_change_who_is_told(
         assert "setting=url" not in caplog.text, "without a dashboard it is for alerts alone"
         assert wiring._replacing is not None
         await wiring._replacing
+        # It is said as long as it is so, and no longer.
+        changed = msgspec.structs.replace(config, state=shop / "other", textfile=str(shop / "other.prom"), alerts={})
+        for asked, said in ((changed, ["state", "textfile"]), (changed, ["state", "textfile"]), (config, [])):
+            caplog.clear()
+            with caplog.at_level("WARNING"):
+                held = wiring.reload(msgspec.structs.replace(asked, together=2))
+            assert [record.getMessage().partition("setting=")[2] for record in caplog.records] == said
+            assert (held.state, held.textfile, held.together) == (config.state, config.textfile, 2)
+            assert wiring._replacing is not None
+            await wiring._replacing
     assert receiver.came == []
     await service._archive.close()
 
