@@ -33,6 +33,7 @@ _CATCHING_UP = 60.0
 _PRUNING = 24 * 3600.0
 _TELLING = 60.0  # seconds that one listener may take to note what it was told
 _ENDING = 60.0  # seconds for runs under way to end in order
+_ELSEWHERE = "a run of it is under way\n  hint: wait for it to end; a service that makes runs needs no --once beside it"
 
 
 class Made(NamedTuple):
@@ -111,7 +112,7 @@ class Service:
     # --- its life -----------------------------------------------------------------------------------------------------
 
     async def once(self) -> tuple[Made, ...]:
-        """A run of each audit now, one after another. Raises UserError where another process makes a run of it."""
+        """A run of each audit now, one after another."""
         self._lay_out(self._config)
         made = []
         async with Wiring(self._config, self) as wiring:
@@ -134,12 +135,8 @@ class Service:
         stopped.cancel()
         if not run.done():
             making.stop("somebody asked it to end")
-        if not await run:
-            raise UserError(
-                f"audit {making.name}: a run of it is under way\n"
-                "  hint: wait for it to end; a service that makes runs needs no --once beside it"
-            )
-        return Made(making.name, making.answer, ear.last, making.state.problem)
+        problem = making.state.problem if await run else _ELSEWHERE
+        return Made(making.name, making.answer, ear.last, problem)
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises UserError for what keeps it from starting."""

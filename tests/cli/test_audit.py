@@ -322,3 +322,22 @@ class TestOnce:
             code, _, err = once("well")
         assert code == 4
         assert "a run of it is under way" in err
+
+    @pytest.mark.usefixtures("once")
+    def test_while_one_of_several_is_made_the_others_have_their_run(
+        self, portcheck: Any, shop: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from probe.audit.keeping import Folder
+
+        monkeypatch.setenv("FAKE", "well")
+
+        (shop / "portcheck.toml").write_text(
+            "".join(f'[audits.{name}]\ninventory = "hosts.txt"\n' for name in ("shop", "store"))
+        )
+        folder = Folder(shop / "state/portcheck/audits", "shop")
+        folder.make()
+        with folder.lock():
+            code, out, err = portcheck("audit", "--once")
+        assert code == 4
+        assert "shop: no run could be made\nstore, run 1: conforms" in out
+        assert "shop: a run of it is under way\n  hint: " in err
