@@ -63,7 +63,7 @@ def config(arguments: argparse.Namespace) -> Config:
     _check_alerts(alerts, audits)
     return Config(
         audits=audits,
-        history=arguments.history or histories.default_place(),
+        history=histories.checked(arguments.history or histories.default_place()),
         state=Path(arguments.state or Path(histories.default_place()).parent),
         listen=arguments.listen or "",
         certificate=arguments.certificate or "",

@@ -61,13 +61,6 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _require(history: History, audit: str) -> None:
-    known = [one.name for one in history.audits()]
-    if audit not in known:
-        names = ", ".join(map(printable, known)) or "none yet"
-        raise UserError(f"{history.place}: there is no audit {printable(audit)!r}\n  hint: there is: {names}")
-
-
 # --- list -------------------------------------------------------------------------------------------------------------
 
 
@@ -83,7 +76,7 @@ def _list(history: History, arguments: argparse.Namespace) -> None:
             else "no audit has run yet"
         )
         return
-    _require(history, arguments.audit)
+    histories.require(history, arguments.audit)
     runs = history.runs(arguments.audit, limit=arguments.limit + 1, before=arguments.before)
     shown = runs[: arguments.limit]
     rows = [(*_brief(one), _length(one), *_counts(one)) for one in shown]
@@ -128,7 +121,6 @@ def _length(run: RunRecord) -> str:
 
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
-    _require(history, arguments.audit)
     if arguments.check is not None:
         _show_check(history, arguments)
         return
@@ -147,6 +139,7 @@ def _show_check(history: History, arguments: argparse.Namespace) -> None:
     from probe.report.text import name
     from probe.report.wording import seen, target, verdict
 
+    histories.require(history, arguments.audit)
     wanted = outputs.wanted(arguments)
     if {form for _, form in wanted} - {"json", "text"} or any(form == "text" for path, form in wanted if path != "-"):
         raise UserError("of one check there is --json alone\n  hint: without --check it is the whole run")
@@ -193,7 +186,7 @@ def _show_check(history: History, arguments: argparse.Namespace) -> None:
 def _export(history: History, arguments: argparse.Namespace) -> None:
     from probe.history.database import OPEN
 
-    _require(history, arguments.audit)
+    histories.require(history, arguments.audit)
     _to_stdout(history.export(arguments.audit, arguments.first, arguments.last or OPEN))
 
 

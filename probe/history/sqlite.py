@@ -82,7 +82,7 @@ class Sqlite:
     def damaged(self, said: object) -> UserError:
         aside = f"mv {self.place} {self.place}.damaged"
         return UserError(
-            f"{self.place}: the history is damaged: {printable(str(said))[:200]}\n"
+            f"{self.place}: the history is damaged: {printable(' '.join(str(said).split()))[:200]}\n"
             f"  hint: stop what uses it and move it aside ({aside}); a new one begins with the next run\n"
             f"  hint: what can be saved of it: sqlite3 {self.place}.damaged .recover | sqlite3 {self.place}"
         )
@@ -99,15 +99,17 @@ class Sqlite:
         with self._path.open("rb") as file:
             head = file.read(len(_HEAD))
         if head and head != _HEAD:
-            raise UserError(
-                f"{self.place}: is no history of portcheck, but some other file\n"
-                "  hint: name another file, or move this one away"
-            )
+            raise self._foreign()
 
     def _set_up(self) -> None:
         try:
-            # Takes effect only before the first table is there.
-            for setting in ("auto_vacuum = INCREMENTAL", "journal_mode = WAL", "foreign_keys = ON"):
+            tables = [one for (one,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            if tables and "audits" not in tables:
+                raise self._foreign()
+            # Takes effect only before the first table is there; later it would wait for whoever is writing.
+            if not tables:
+                self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            for setting in ("journal_mode = WAL", "foreign_keys = ON"):
                 self._connection.execute(f"PRAGMA {setting}").fetchall()
             self._connection.execute("PRAGMA synchronous = FULL")  # a run that was recorded outlives a power failure
             self._connection.execute("PRAGMA cache_size = -8192")
@@ -146,6 +148,12 @@ class Sqlite:
             if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
                 raise  # a mistake of ours
             raise self._error(error) from None
+
+    def _foreign(self) -> UserError:
+        return UserError(
+            f"{self.place}: is no history of portcheck, but some other file\n"
+            "  hint: name another file, or move this one away"
+        )
 
     def _newer(self, version: int) -> UserError:
         return UserError(

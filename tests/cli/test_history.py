@@ -65,6 +65,17 @@ def test_the_place_comes_from_the_settings_and_nothing_else_does(
     assert portcheck("history", "show", "night")[0] == 0
     assert not (kept / "report.html").exists()
     assert portcheck("history", "list", "--history", "nowhere.db")[0] == 4
+    assert "cannot be opened: File name too long" in portcheck("history", "list", "--history", "h" * 300)[2]
+
+
+def test_a_slip_in_the_scheme_makes_no_file_with_the_password_in_its_name(portcheck: Portcheck, kept: Path) -> None:
+    before = sorted(kept.iterdir())
+    for words in (("history", "list"), ("audit", "-i", "hosts.txt", "--once")):
+        code, out, err = portcheck(*words, "--history", "postgresq://u:geheim@127.0.0.1/h")
+        assert (code, out) == (4, "")
+        assert "postgresq://…: no history can be kept there\n  hint: name a file, or postgresql://" in err
+        assert "geheim" not in err
+    assert sorted(kept.iterdir()) == before
 
 
 def test_list(portcheck: Portcheck, kept: Path) -> None:
@@ -251,7 +262,8 @@ def test_diff_as_json(portcheck: Portcheck, files: Path) -> None:
         (("gone.json", "1.json"), "gone.json: cannot be read: No such file"),
         (("1.json", "hosts.txt"), "hosts.txt: no JSON report"),
         (("night@9", "1.json"), "audit 'night' has no run 9"),
-        (("none@latest", "1.json"), "audit 'none' has no finished run"),
+        (("none@latest", "1.json"), "there is no audit 'none'\n  hint: there is: night, other\n"),
+        (("none@1", "night@2"), "there is no audit 'none'\n  hint: there is: night, other\n"),
         (("other@previous", "1.json"), "audit 'other' has one finished run alone"),
         (("-", "-"), "only one of OLD and NEW"),
     ],

@@ -69,6 +69,17 @@ def test_a_file_that_is_cut_off_is_found_too(file: Path) -> None:
     assert "damaged" in refused(file)
 
 
+def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    place = tmp_path / "places.sqlite"
+    connection = sqlite3.connect(place)
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.commit()
+    connection.close()
+    before = place.read_bytes()
+    assert "some other file" in refused(place)
+    assert place.read_bytes() == before
+
+
 def test_a_document_that_is_no_document_any_more(file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE documents SET body = x'7822'")
@@ -118,6 +129,9 @@ def test_a_writer_that_does_not_end_is_not_waited_for_without_end(file: Path) ->
     other = sqlite3.connect(file, isolation_level=None)
     history = History(Sqlite(str(file), busy=0.05))
     other.execute("BEGIN IMMEDIATE")
+    reading = History(Sqlite(str(file), busy=0.05))
+    assert [run.number for run in reading.runs("x")] == [1]
+    reading.close()
     with pytest.raises(UserError, match=r"(?s)somebody else has been writing.*hint: "):
         history.begin("x", "run-2", "2026-01-02T02:00:00Z")
     assert len(history.report("x", 1).checks) == 400
