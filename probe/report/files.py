@@ -39,21 +39,28 @@ def write(path: str | Path, data: bytes | str | Iterable[bytes]) -> None:
             return
         _replace(file.resolve(), content)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
-            f"{shown}: cannot be written: {reason}\n  hint: choose a file in a folder that you may write to"
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 def require_writable(path: str | Path) -> None:
     """Raises UserError now for what `write` could not write later: after a long run is a bad moment to find out."""
     file = Path(path)
-    if str(path) == "-" or (file.exists() and not file.is_file() and not file.is_dir()):
-        return
-    existed = file.exists()
-    write(file, file.read_bytes() if file.is_file() else b"")
-    if not existed:
-        file.unlink()
+    try:
+        existed = file.exists()
+        if str(path) == "-" or (existed and not file.is_file() and not file.is_dir()):
+            return
+        write(file, file.read_bytes() if file.is_file() else b"")
+        if not existed:
+            file.unlink()
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str | Path, error: OSError | ValueError) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UserError(
+        f"{printable(str(path))}: cannot be written: {reason}\n  hint: choose a file in a folder that you may write to"
+    )
 
 
 def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from probe.errors import UserError
-from probe.report.files import write
+from probe.report.files import require_writable, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,3 +81,8 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_a_dash_is_stdout(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     write("-", "✗")
     assert capfdbinary.readouterr().out == "✗".encode()
+
+
+def test_a_name_at_which_nobody_can_even_look(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="File name too long\n  hint: choose a file"):
+        require_writable(tmp_path / ("r" * 300))
