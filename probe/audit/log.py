@@ -42,12 +42,21 @@ def _is_journal() -> bool:
 
 def event(word: str, audit: str = "", *, level: int = logging.INFO, **values: object) -> None:
     """What has happened, in a word, and what goes with it. Empty values are left out."""
-    told = {"audit": audit, "event": word, **values}
-    _log.log(level, "%s", " ".join(f"{key}={_value(value)}" for key, value in told.items() if value not in ("", None)))
+    _log.log(level, "%s", _line(word, audit, values))
 
 
 def warning(word: str, audit: str = "", **values: object) -> None:
     event(word, audit, level=logging.WARNING, **values)
+
+
+def defect(word: str, audit: str = "", **values: object) -> None:
+    """Of an exception that nobody foresaw, with where it came from."""
+    _log.exception("%s", _line(word, audit, values))
+
+
+def _line(word: str, audit: str, values: dict[str, object]) -> str:
+    told = {"audit": audit, "event": word, **values}
+    return " ".join(f"{key}={_value(value)}" for key, value in told.items() if value not in ("", None))
 
 
 def _value(value: object) -> str:

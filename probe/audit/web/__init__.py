@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Protocol
@@ -65,6 +66,13 @@ async def serve(desk: Desk, metrics: Metrics, listen: Listen) -> AsyncIterator[L
         await runner.cleanup()
 
 
+_HINTS = {
+    errno.EADDRINUSE: "is another one running? Choose another port, or 0 for any that is free",
+    errno.EADDRNOTAVAIL: "name an address of this machine, or 0.0.0.0 for all of them",
+    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; choose another one",
+}
+
+
 def _bind(listen: Listen) -> socket.socket:
     """Raises UserError."""
     sock = socket.socket(socket.AF_INET6 if ":" in listen.address else socket.AF_INET, socket.SOCK_STREAM)
@@ -74,10 +82,10 @@ def _bind(listen: Listen) -> socket.socket:
         sock.listen(64)
     except (OSError, OverflowError) as error:
         sock.close()
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        number = error.errno if isinstance(error, OSError) else None
+        hint = _HINTS.get(number or 0, "choose another port, or 0 for any that is free")
         raise UserError(
-            f"dashboard: cannot listen on {listen.place}: {reason}\n"
-            "  hint: is another one running? Choose another port, or 0 for any that is free"
+            f"dashboard: cannot listen on {listen.place}: {os.strerror(number) if number else error}\n  hint: {hint}"
         ) from None
     sock.setblocking(False)
     return sock

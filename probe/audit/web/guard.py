@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import re
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from probe.audit import log
 from probe.audit.web import headers
 from probe.audit.web.listen import is_loopback
 from probe.errors import UserError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from probe.audit.web.keys import Keys, Session
     from probe.audit.web.listen import Listen
     from probe.audit.web.templates import Templates
-
-log = logging.getLogger("portcheck.audit.web")
 
 LARGEST = 16 * 1024  # bytes of a request's body
 _LONGEST = 20.0  # seconds for an answer
@@ -88,17 +86,17 @@ class Guard:
         except NotKept:
             return self._sorry(request, 404, "The history does not have that, or does not have it any more.")
         except TimeoutError:
-            log.warning("page not made within %.0f s: %s", _LONGEST, request.match_info.route.name)
+            log.warning("page-failed", page=request.match_info.route.name, why=f"not made within {_LONGEST:.0f} s")
             return self._sorry(request, 503, wait=30)
         except UserError as error:
-            log.warning("page not made: %s", str(error).replace("\n", " "))
+            log.warning("page-failed", page=request.match_info.route.name, why=str(error))
             return self._sorry(request, 503, wait=30)
         except web.RequestPayloadError:
             return self._sorry(request, 400)
         except ConnectionError:
             raise
-        except Exception:
-            log.exception("page not made")
+        except Exception:  # noqa: BLE001  (a defect in one page must not cost the others)
+            log.defect("page-failed", page=request.match_info.route.name)
             return self._sorry(request, 500)
 
     async def prepare(self, _: web.Request, answer: web.StreamResponse) -> None:
@@ -167,7 +165,7 @@ class Guard:
         if wait := self._keys.wait(peer):
             raise Refused(429, wait=wait)
         if not self._keys.right(token, peer):
-            log.warning("wrong token from %s", peer)
+            log.warning("wrong-token", peer=peer)
             raise Refused(401, "That is not the token.")
 
     def _sorry(

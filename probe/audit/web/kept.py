@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from probe.audit import log
 from probe.errors import UserError
 from probe.history.values import RunRecord, RunState
 from probe.report import formats, html
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from probe.audit.web.templates import Templates
     from probe.model.change import Changes
     from probe.model.result import Report
-
-log = logging.getLogger("portcheck.audit.web")
 
 _ROOM = 8 * 1024 * 1024  # bytes, compressed: a page shrinks to a tenth
 
@@ -65,9 +63,9 @@ class Kept:
         try:
             await self.page(audit, run)
         except UserError as error:
-            log.warning("run %d cannot be made ready: %s", run.number, str(error).partition("\n")[0])
-        except Exception:
-            log.exception("run %d cannot be made ready", run.number)
+            log.warning("page-failed", audit, run=run.number, why=str(error).partition("\n")[0])
+        except Exception:  # noqa: BLE001  (a defect in one page must not cost the others)
+            log.defect("page-failed", audit, run=run.number)
 
     async def file(self, audit: str, run: RunRecord, form: str) -> bytes:
         """The report of a finished run in that format (a key of FORMATS), compressed with gzip. Raises NotKept."""

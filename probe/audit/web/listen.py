@@ -88,6 +88,11 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
                 f"dashboard on {self.place}: the token has {len(self.token):,} characters, and must have "
                 f"{_SHORTEST} to {_LONGEST}\n  hint: `openssl rand -hex 32` makes a good one"
             )
+        if self.key and not self.certificate:
+            raise UserError(
+                f"dashboard on {self.place}: a key, and no certificate to go with it\n"
+                "  hint: name the certificate as well, or leave the key out"
+            )
         return self._context() if self.certificate else None
 
     def _context(self) -> ssl.SSLContext:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
+from probe.audit import log
 from probe.audit.web import told
 from probe.audit.web.guard import Refused
 from probe.audit.web.templates import path
@@ -18,8 +18,6 @@ from probe.report.text import sentence
 
 if TYPE_CHECKING:
     from probe.audit.values import AuditState, Desk
-
-log = logging.getLogger("portcheck.audit.web")
 
 _MOST = 32  # who may watch at once
 _BEAT, _PACE, _WRITE, _LONGEST = 15.0, 0.2, 10.0, 3600.0  # seconds
@@ -88,8 +86,8 @@ async def _watch(desk: Desk, audit: str, slot: _Slot) -> None:
     try:
         async for state in desk.watch(audit):
             slot.put(state)
-    except Exception:
-        log.exception("a run cannot be watched")
+    except Exception:  # noqa: BLE001  (whoever watches is told that it is over)
+        log.defect("page-failed", audit)
     finally:
         slot.put(None)
 

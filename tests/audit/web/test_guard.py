@@ -188,7 +188,7 @@ async def test_without_the_token_there_is_nothing_but_the_login(opened: Opened) 
                 assert answer.status == 200
 
 
-async def test_a_program_shows_the_token_itself(opened: Opened, desk: Desk) -> None:
+async def test_a_program_shows_the_token_itself(opened: Opened, desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     async with opened(token=TOKEN) as client:
         right = {"Authorization": f"Bearer {TOKEN}"}
         async with client.get("/metrics", headers=right) as answer:
@@ -198,6 +198,7 @@ async def test_a_program_shows_the_token_itself(opened: Opened, desk: Desk) -> N
         assert desk.started == ["nightly"]
         async with client.get("/metrics", headers={"Authorization": "Bearer wrong"}) as answer:
             assert answer.status == 401
+        assert "event=wrong-token peer=127.0.0.1" in caplog.text
         async with client.get("/metrics", headers=right) as answer:
             # Who has just guessed waits, even if the next is right: else guessing would cost nothing.
             assert answer.status == 429

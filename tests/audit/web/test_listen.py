@@ -31,6 +31,7 @@ TOKEN = "a token of some length"
         (Listen(token="short"), "16 to 512"),
         (Listen(certificate="/nowhere/cert.pem"), "No such file"),
         (Listen(certificate=__file__), "not in PEM"),
+        (Listen(key="key.pem"), "a key, and no certificate"),
     ],
 )
 def test_what_cannot_be_listened_on(listen: Listen, said: str) -> None:
@@ -49,6 +50,13 @@ async def test_a_port_that_is_taken(desk: Desk) -> None:
         with pytest.raises(UserError, match=f"127.0.0.1:{at.port}: Address already in use\n  hint: "):
             async with serve(desk, Metrics(), at):
                 pass
+
+
+async def test_an_address_of_another_machine(desk: Desk, authority: Authority) -> None:
+    listen = Listen(address="192.0.2.1", port=0, certificate=str(authority.issue("localhost")), token=TOKEN)
+    with pytest.raises(UserError, match="\n  hint: name an address of this machine"):
+        async with serve(desk, Metrics(), listen):
+            pass
 
 
 async def test_others_come_by_tls(desk: Desk, authority: Authority) -> None:
