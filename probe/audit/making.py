@@ -71,7 +71,7 @@ class Making:
         self._progress: Progress | None = None
         self._last: RunRecord | None = None
         self._runner: Runner | None = None
-        self._begun = ""
+        self._begun = self._broken = ""
         self._beginning: asyncio.Task[None] | None = None
         self._stopping = ""
         self._busy = asyncio.Lock()
@@ -213,6 +213,7 @@ class Making:
         self._runner = Runner(order, self.audit.deadline, lambda word: self._hear(word, kept=kept))
         if self._stopping:
             self._runner.stop(self._stopping)
+        self._broken = ""
         self._progress = Progress(audit=self.name, run="", started=as_text(self._clock()), words="reading its files")
         self._changed(self.name)
         log.event("began", self.name, due=as_text(found) if found is not None else "asked-for")
@@ -242,6 +243,7 @@ class Making:
             case Warned(words=words):
                 log.warning("files", self.name, said=words)
             case Broken(words=words):
+                self._broken = f"{words}\nthe files of the last run were used instead"
                 log.event("files-broken", self.name, said=words, instead="those of the last run")
             case Began(id=run, started=started):
                 self._progress = Progress(audit=self.name, run=run, started=started)
@@ -268,6 +270,8 @@ class Making:
         log.event(state.value, self.name, why=why)
         if not self._stopping:
             self._problems.note(RUN, why)
+            # What was wrong with other files, before, is no reason for this.
+            self._problems.note(FILES, self._broken)
         self._over()
         try:
             self._last = await self._archive.ask(lambda history: history.fail(self.name, run, started, state, why))
@@ -278,7 +282,7 @@ class Making:
     async def _made(self, outcome: Outcome) -> None:
         assert self._progress is not None  # noqa: S101  (a run that has a report has begun)
         run = self._progress.run
-        self._problems.note(FILES, outcome.broken and f"{outcome.broken}\nthe files of the last run were used instead")
+        self._problems.note(FILES, self._broken)
         self._problems.note(RUN, "")
         trouble = await asyncio.to_thread(self._folder.spool.put, run, outcome.data, well=outcome.answer == "conforms")
         self._problems.note(DISK, trouble and f"reports wait in memory only: {trouble}")

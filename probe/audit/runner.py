@@ -30,13 +30,10 @@ class RunFailed(Exception):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` is the report: JSON, deflated; `answer` what its exit code is called. `broken`: why the files of the last
-    run were used, empty if they were not.
-    """
+    """`data` is the report: JSON, deflated; `answer` what its exit code is called."""
 
     data: bytes
     answer: str
-    broken: str = ""
 
 
 class Runner:
@@ -89,7 +86,6 @@ class Runner:
     async def _talk(self, process: asyncio.subprocess.Process, said: bytearray) -> Outcome:
         assert process.stdin is not None  # noqa: S101  (asked for above)
         assert process.stdout is not None  # noqa: S101
-        broken = ""
         try:
             process.stdin.write(encoder.encode(self._order) + b"\n")
             await process.stdin.drain()
@@ -100,13 +96,10 @@ class Runner:
                         if not 0 < size <= LARGEST:
                             raise RunFailed("the run sent a report of an impossible size")
                         data = await process.stdout.readexactly(size)
-                        return Outcome(data=data, answer=answer, broken=broken)
+                        return Outcome(data=data, answer=answer)
                     case Failed(words=words, internal=internal):
                         raise RunFailed(f"a defect of portcheck: {words}" if internal else words)
-                    case Broken(words=words):
-                        broken = words
-                        self._hear(word)
-                    case Warned() | Began() | Going():
+                    case Broken() | Warned() | Began() | Going():
                         self._hear(word)
         except (OSError, EOFError, ValueError, msgspec.DecodeError):
             pass  # it has crashed in the middle of a word

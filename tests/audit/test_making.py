@@ -168,11 +168,16 @@ class TestProblems:
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         making = await scene.start()
+        said = []
         for fake in ("kept", "crash", "kept", "well"):
             monkeypatch.setenv("FAKE", fake)
             await making.make()
+            said.append(making.state.problem)
             scene.clock.pass_by(hours=6)
-        assert [bool(ended.problem) for ended in scene.ended] == [True, True, False, False]
+        # Of its files, a run that came to no report has not said whether they are broken still.
+        assert ["files of the last run" in one for one in said] == [True, False, True, False]
+        assert ["signal 9" in one for one in said] == [False, True, False, False]
+        assert [bool(ended.problem) for ended in scene.ended] == [True, True, True, False]
         assert [ended.recovered for ended in scene.ended] == [False, False, False, True]
         assert [bool(ended.was) for ended in scene.ended] == [False, False, False, True]
         one, other = (ended.problem.partition("\n")[0] for ended in scene.ended[:2])
