@@ -118,7 +118,7 @@ def _audits(arguments: argparse.Namespace) -> tuple[Audit, ...]:
         raise _wrong("timezone", origin, *_NO_CRON)
     writers: dict[str, str] = {}
     for one, audit in made:
-        for path, _ in audit.order.outputs:
+        for path in (os.path.normpath(path) for path, _ in audit.order.outputs):
             if (other := writers.setdefault(path, audit.name)) != audit.name:
                 said_so = f"{path}: two audits cannot write the same file, and {other} does"
                 problems.append(str(one.wrong("output", said_so, "name another for each")))

@@ -4,6 +4,7 @@ where both come to the same keys is a place told: a wrong one is worse than none
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ def read(path: Path) -> Document | None:
         raise UserError(f"{file}: cannot be read: {error.strerror or error}\n  hint: look at its permissions") from None
     if len(data) > _LARGEST:
         raise UserError(f"{file}: it has more than {_LARGEST:,} bytes\n  hint: settings are short")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return Document(file, data.decode())
     except UnicodeDecodeError as error:

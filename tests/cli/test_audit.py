@@ -201,6 +201,13 @@ class TestSeveral:
                 "1:8: [audit]: unknown key 'nightly'\n  hint: a table of one audit is [audits.nightly]",
             ),
             (
+                (
+                    "[audit]\nevery = '6h'\n[audits.a]\ninventory = 'x'\noutput = 'r.csv'\n"
+                    "[audits.b]\ninventory = 'y'\noutput = './r.csv'"
+                ),
+                "8:10: [audits.b]: output: r.csv: two audits cannot write the same file, and a does",
+            ),
+            (
                 "[audits.night]\ninventory = 'x'\nevery = '6h'\n[alerts.t]\naudits = ['nigth', 'night']",
                 "5:11: [alerts.t]: 'audits' names 'nigth', and there is no such audit\n  hint: did you mean 'night'",
             ),

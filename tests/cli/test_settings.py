@@ -126,6 +126,11 @@ def test_everything_that_is_wrong_in_one_table_is_said(portcheck: Any, write: An
     ]
 
 
+def test_an_editor_may_have_put_a_byte_order_mark_in_front(parsed: Any, shop: Path) -> None:
+    (shop / "portcheck.toml").write_bytes(b'\xef\xbb\xbfinventory = "hosts.txt"\nphase = "live"\n')
+    assert parsed("run").phase == "live"
+
+
 def test_a_file_that_is_no_text(portcheck: Any, shop: Path) -> None:
     (shop / "portcheck.toml").write_bytes(b"seed = '\xff'\n")
     code, _, err = portcheck("plan")
