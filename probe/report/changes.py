@@ -38,6 +38,8 @@ _FATES = {Verdict.PASS: ("passes", "pass"), Verdict.INCONCLUSIVE: ("is not measu
 
 def headline(changes: Changes) -> str:
     """`2 new, 1 fixed, 3 still there`; in checks."""
+    if changes.old is None and not changes.changes:
+        return "the first run"
     numbers = Counter(change.turn for change in changes.changes)
     said = [f"{numbers[turn]:,} {words.brief}" for turn, words in TURNS.items() if numbers[turn]]
     nothing = all(turn is Turn.STILL for turn in numbers)

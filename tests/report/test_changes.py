@@ -135,6 +135,7 @@ def test_where_nobody_has_a_name_for_a_run_its_id_is_told(found: Changes) -> Non
 
 
 def test_without_an_older_run_it_says_so() -> None:
+    assert told.headline(compare(None, example.report(passes()))) == "the first run"
     assert "nothing to compare it with" in told.render(compare(None, example.rich()), width=200, color=False)
 
 
