@@ -223,13 +223,14 @@ class Service:
         pruned = caught_up - _PRUNING
         while not self._stop.is_set():
             self._wake.clear()
-            self._start_runs()
-            systemd.notify(WATCHDOG=1, STATUS=self._status())
             now = time.monotonic()
+            # Before the runs: where one is due each minute, this would else always find the audit busy.
             if now - caught_up >= _CATCHING_UP:
                 caught_up = now
                 _give_back()
                 self._spawn(self._catch_up())
+            self._start_runs()
+            systemd.notify(WATCHDOG=1, STATUS=self._status())
             if now - pruned >= _PRUNING:
                 pruned = now
                 self._spawn(self._prune())

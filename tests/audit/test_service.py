@@ -136,6 +136,41 @@ def test_sigterm_ends_a_run_in_order(start: Callable[..., Process]) -> None:
     assert process.lines[-1].endswith("event=stopped\n")
 
 
+async def test_what_waits_for_the_history_does_not_wait_for_runs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they are due, and whoever makes them."""
+    monkeypatch.setattr("probe.audit.service._CATCHING_UP", 0.0)
+    order = Order(audit="shop", inventory="hosts.txt")
+    config = Config(
+        audits=(Audit(order=order, schedule=Schedule(audit="shop", when=every("6h"))),),
+        history=str(shop / "history.db"),
+        state=shop / "state",
+    )
+    service = Service(config)
+    service._lay_out(config)
+    making = service._makings["shop"]
+    making.ready = True
+    done = []
+
+    async def catch_up() -> None:
+        done.append("catch up")
+
+    async def make() -> bool:
+        async with making._busy:
+            done.append("make")
+            making.skip()
+            service._end()
+            await asyncio.sleep(0)
+        return True
+
+    monkeypatch.setattr(making, "catch_up", catch_up)
+    monkeypatch.setattr(making, "make", make)
+    async with asyncio.timeout(20):
+        await service._work()
+        await service._end_runs()
+    await service._archive.close()
+    assert done == ["catch up", "make"]
+
+
 class TestTheDesk:
     @pytest.fixture
     async def service(self, shop: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
