@@ -27,6 +27,7 @@ class Archive:
     def __init__(self, place: str) -> None:
         self._place = place
         self._history: History | None = None
+        self._locks: dict[str, Lock] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
 
     async def ask(self, question: Callable[[History], T]) -> T:
@@ -45,16 +46,30 @@ class Archive:
             self._close()
             raise
 
-    async def lock(self, audit: str) -> Lock | None:
-        """None where another coordinator makes a run of this audit. Raises UserError where there is no history."""
-        return await self.ask(lambda history: history.lock(audit))
+    async def holds(self, audit: str) -> bool | None:
+        """Whether it is ours to make runs of this audit, until `release`: taken if it is free, and again if it was lost
+        with the database. False where another coordinator has it, None where there is no history to tell.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._holds, audit)
 
-    async def release(self, lock: Lock) -> None:
-        """Where the history is gone, the lock is too."""
+    def _holds(self, audit: str) -> bool | None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, lock.__exit__, None, None, None)
+            if audit in self._locks:
+                return self._locks[audit].held()
+            lock = self._asked(lambda history: history.lock(audit))
         except UserError:
-            pass
+            return None
+        if lock is not None:
+            self._locks[audit] = lock
+        return lock is not None
+
+    async def release(self, audit: str) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._release, audit)
+
+    def _release(self, audit: str) -> None:
+        lock = self._locks.pop(audit, None)
+        if lock is not None:
+            lock.__exit__(None, None, None)
 
     async def close(self) -> None:
         try:

@@ -50,6 +50,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     alerts: dict[str, Table] = {}
     retention: dict[str, int] = {}
 
+    def read_again(self, new: Config) -> tuple[Config, tuple[str, ...]]:
+        """The new one but for what only a start changes; and the keys of that, where they say something else now."""
+        fixed = (
+            "history",
+            "state",
+            "textfile",
+            "listen",
+            *(("certificate", "key", "token_file") if self.listen else ()),
+        )
+        changed = tuple(name for name in fixed if getattr(new, name) != getattr(self, name))
+        again = msgspec.structs.replace(new, **{name: getattr(self, name) for name in changed})
+        # Alerts have the new `url` at once; the dashboard answers to the one that it began with.
+        return again, (*changed, "url") if self.listen and new.url != self.url else changed
+
 
 def check_name(name: str) -> str:
     """Of an audit; it is a folder's name too. Raises UserError."""

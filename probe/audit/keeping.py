@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from probe.audit import log
+from probe.audit.counts import Counts
+from probe.audit.problems import Problems, Standing
+from probe.audit.records import first_line
 from probe.audit.schedule import Marks
 from probe.audit.spool import Spool
 from probe.errors import UserError
@@ -20,12 +24,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody wants a run since `at`. `tries` runs were begun for it that did not come to an end."""
+
+    at: datetime
+    tries: int = 0
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`problems` are those that were told and are not over, by kind; `told` is the id of the last run that was."""
+    """`told` is the id of the last run that was told, and `counts` are of those that were."""
 
     marks: Marks | None = None
-    problems: dict[str, str] = {}
+    asked: Asked | None = None
+    problems: Standing = Standing()
     told: str = ""
+    counts: Counts = Counts()
 
 
 class Folder:
@@ -33,6 +46,7 @@ class Folder:
 
     def __init__(self, state: Path, audit: str) -> None:
         self._audit = audit
+        self._unkept = ""
         self._path = state / audit
         self.spool = Spool(self._path / "spool", lambda name: log.warning("dropped", audit, report=name))
 
@@ -69,7 +83,12 @@ class Folder:
         try:
             write(self._path / "state.json", msgspec.json.encode(kept) + b"\n")
         except UserError as error:
-            log.warning("state-not-kept", self._audit, why=str(error).partition("\n")[0])
+            why = first_line(error)
+            if why != self._unkept:  # it is saved several times a run
+                log.warning("state-not-kept", self._audit, why=why)
+            self._unkept = why
+        else:
+            self._unkept = ""
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[bool]:
@@ -84,6 +103,32 @@ class Folder:
             yield _locked(descriptor)
         finally:
             os.close(descriptor)
+
+
+class Book:
+    """What is kept of an audit as it stands; `save` after a change."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._take(Kept())
+
+    def load(self) -> None:
+        self._take(self._folder.load())
+
+    def _take(self, kept: Kept) -> None:
+        self.marks, self.asked, self.told = kept.marks, kept.asked, kept.told
+        self.problems, self.counts = Problems(kept.problems), kept.counts.of_these_bounds()
+
+    def save(self) -> None:
+        self._folder.save(
+            Kept(
+                marks=self.marks,
+                asked=self.asked,
+                problems=self.problems.standing,
+                told=self.told,
+                counts=self.counts,
+            )
+        )
 
 
 def _locked(descriptor: int) -> bool:

@@ -1,11 +1,10 @@
-"""What the service tells Prometheus: of each audit its last run, and counts of what has happened since it began."""
+"""What the service tells Prometheus: of each audit its last run, and counts of what has happened."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import choose_encoder, generate_latest
@@ -15,11 +14,10 @@ from probe.model.instant import stamp
 from probe.report import files
 from probe.report.prometheus import (
     Collected,
-    Histogram,
     connect_family,
-    connect_seconds,
     found,
     gauge,
+    histogram_family,
     last_run,
 )
 from probe.report.text import name
@@ -34,48 +32,40 @@ if TYPE_CHECKING:
     from probe.history.values import RunRecord
     from probe.model.result import Report
 
-_DURATIONS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
 
+class _Known(NamedTuple):
+    """Of one audit: what its last finished run found, and how its last one ended."""
 
-@dataclass
-class _Audit:
-    """`found` is of the last finished run, `ended` of the last one; the rest adds up while the service runs."""
-
-    found: list[Metric] = field(default_factory=list)
-    ended: list[Metric] = field(default_factory=list)
-    runs: Counter[str] = field(default_factory=Counter)
-    durations: Histogram = field(default_factory=lambda: Histogram(_DURATIONS))
-    connect: Histogram = field(default_factory=Histogram)
-    problem: bool = False
+    found: list[Metric]
+    ended: list[Metric]
 
 
 class Metrics:
-    """`states` tells the audits as they stand when somebody asks: audits that are no more drop out of the answer."""
+    """`states` tells the audits as they stand when somebody asks: only of those there is an answer."""
 
-    def __init__(self, states: Callable[[], Iterable[AuditState]] = tuple) -> None:
+    def __init__(self, states: Callable[[], Iterable[AuditState]]) -> None:
         self._states = states
-        self._audits: dict[str, _Audit] = {}
+        self._audits: dict[str, _Known] = {}
         self._alerts: Counter[tuple[str, str]] = Counter()
 
-    def fill(self, record: RunRecord, report: Report) -> None:
-        """What the history knows of an audit's last finished run, for a service that has just begun."""
-        audit = self._audits.setdefault(record.audit, _Audit())
-        audit.found = found(report, _labels(record.audit))
-        audit.ended = _ended(record)
+    def knows(self, audit: str) -> bool:
+        return audit in self._audits
 
-    async def ended(self, ended: Ended) -> None:
-        audit = self._audits.setdefault(ended.audit, _Audit())
-        audit.problem = bool(ended.problem) or (audit.problem and not ended.recovered)
+    def fill(self, last: RunRecord, report: Report | None) -> None:
+        """What the history knows of an audit: its last run, and the report of its last finished one."""
+        labels = _labels(last.audit)
+        ended = [] if last.state is RunState.RUNNING else _ended(last)
+        self._audits[last.audit] = _Known(found(report, labels) if report is not None else [], ended)
+
+    async def noted(self, ended: Ended) -> None:
         record, report = ended.run, ended.report
         if record.state is RunState.RUNNING:  # news of the audit, not of a run
             return
-        audit.ended = _ended(record)
-        audit.runs[_outcome(record)] += 1
-        audit.durations.add([record.seconds])
+        known = self._audits.get(ended.audit, _Known([], []))
         if report is not None and record.state is RunState.FINISHED:
             # Some 0.1 s for 100,000 checks, in which the pages would stand still.
-            audit.found = await asyncio.to_thread(found, report, _labels(ended.audit), ended.changes)
-            audit.connect.add(connect_seconds(report))
+            known = known._replace(found=await asyncio.to_thread(found, report, _labels(ended.audit), ended.changes))
+        self._audits[ended.audit] = known._replace(ended=_ended(record))
 
     def alerted(self, alert: str, result: str) -> None:
         """What became of one message of the alert of this name: a word of the alerts' own."""
@@ -91,22 +81,18 @@ class Metrics:
         files.write(path, generate_latest(Collected(self._families())))
 
     def _families(self) -> Iterator[Metric]:
-        states = tuple(self._states())
-        for audit, known in sorted(self._audits.items()):
-            if states and all(state.name != audit for state in states):
-                continue
-            labels = _labels(audit)
-            yield from known.found
-            yield from known.ended
-            yield known.durations.family("portcheck_run_duration_seconds", "How long runs took.", labels)
-            yield connect_family(known.connect, labels)
-            yield gauge("problem", "Whether something is wrong with the audit itself.", labels, known.problem)
+        for state in sorted(self._states(), key=lambda state: state.name):
+            labels, counts = _labels(state.name), state.counts
+            for known in self._audits.get(state.name, ()):
+                yield from known
+            durations = counts.durations
+            yield histogram_family("portcheck_run_duration_seconds", "How long runs took.", labels, durations)
+            yield connect_family(counts.connect, labels)
             runs = CounterMetricFamily("portcheck_runs", "Runs by how they ended.", labels=["audit", "outcome"])
-            for outcome, number in sorted(known.runs.items()):
+            for outcome, number in sorted(counts.runs.items()):
                 runs.add_metric([labels["audit"], outcome], number)
             yield runs
-        for state in states:
-            labels = _labels(state.name)
+            yield gauge("problem", "Whether something is wrong with the audit itself.", labels, bool(state.problem))
             yield gauge("running", "Whether a run is under way.", labels, state.progress is not None)
             if state.next is not None:
                 yield gauge("next_run_timestamp_seconds", "When the next run is due.", labels, stamp(state.next))

@@ -19,9 +19,9 @@ from probe.history.values import RunState
 from probe.report.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
-    from probe.audit.config import Audit, Config
+    from probe.audit.config import Config
     from probe.audit.values import AuditState, Ended, Listener
     from probe.history.store import History
 
@@ -57,13 +57,16 @@ class _Ear:
         if ended.run.state is not RunState.RUNNING:
             self.last = ended
 
+    async def noted(self, ended: Ended) -> None:
+        pass
+
 
 class Service:
-    """`run` once, or `once`. It is the Desk of the pages."""
+    """`run` once, or `once`. It is the Desk of the pages, and passes on to its listeners what audits tell."""
 
     def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
         """`read` reads the settings anew; raises UserError."""
-        self._config = config
+        self._began = self._config = config
         self._read = read
         self._archive = Archive(config.history)
         self._makings: dict[str, Making] = {}
@@ -86,7 +89,7 @@ class Service:
         making = self._makings.get(audit)
         if making is None or making.asked or making.running or self._stop.is_set():
             return False
-        making.asked = True
+        making.ask()
         log.event("asked", audit)
         self._wake.set()
         return True
@@ -105,6 +108,23 @@ class Service:
     async def ask(self, question: Callable[[History], T]) -> T:
         return await self._archive.ask(question)
 
+    # --- a listener ---------------------------------------------------------------------------------------------------
+
+    async def ended(self, ended: Ended) -> None:
+        for listener in self._listeners:
+            await self._pass_on(listener.ended, ended)
+
+    async def noted(self, ended: Ended) -> None:
+        for listener in self._listeners:
+            await self._pass_on(listener.noted, ended)
+
+    async def _pass_on(self, tell: Callable[[Ended], Awaitable[None]], ended: Ended) -> None:
+        try:
+            async with asyncio.timeout(_TELLING):
+                await tell(ended)
+        except Exception as error:  # noqa: BLE001  (what it raises costs nobody else)
+            log.warning("not-told", ended.audit, run=ended.run.number, why=f"{type(error).__name__}: {error}")
+
     def _changed(self, audit: str) -> None:
         for event in self._watchers.get(audit, ()):
             event.set()
@@ -113,7 +133,7 @@ class Service:
 
     async def once(self) -> tuple[Made, ...]:
         """A run of each audit now, one after another."""
-        self._lay_out(self._config)
+        self._lay_out(self._config, self._new_ones(self._config))
         made = []
         async with Wiring(self._config, self) as wiring:
             with self._signals(self._end):
@@ -129,6 +149,7 @@ class Service:
 
     async def _make_now(self, making: Making, ear: _Ear) -> Made:
         await making.recover()
+        making.ask()
         run = asyncio.create_task(making.make())
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait((run, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -141,13 +162,12 @@ class Service:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises UserError for what keeps it from starting."""
         _share_memory()
-        self._lay_out(self._config)
+        self._lay_out(self._config, self._new_ones(self._config))
         with self._signals(self._end):
             async with Wiring(self._config, self) as wiring:
                 self._listeners = wiring.listeners
                 async with wiring.pages() as place:
-                    loop = asyncio.get_running_loop()
-                    loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(wiring))
+                    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, wiring)
                     log.event("started", audits=len(self._makings), dashboard=place)
                     systemd.notify(READY=1, STATUS=self._status())
                     # A database that does not answer must not keep anybody from looking.
@@ -155,30 +175,34 @@ class Service:
                     try:
                         await self._work()
                     finally:
-                        loop.remove_signal_handler(signal.SIGHUP)
                         systemd.notify(STOPPING=1, STATUS="ending")
                         await self._end_runs()
                         for audit in list(self._watchers):
                             self._changed(audit)
-        await self._archive.close()
+            await self._archive.close()
         log.event("stopped")
 
-    def _lay_out(self, config: Config) -> None:
+    def _new_ones(self, config: Config) -> list[Making]:
         """Raises UserError where the state of an audit cannot be kept."""
+        found = []
         for audit in config.audits:
-            if (known := self._makings.get(audit.name)) is not None:
-                known.plan(audit)
-            else:
-                self._makings[audit.name] = self._new(audit, config)
-        for name in set(self._makings) - {audit.name for audit in config.audits}:
+            if audit.name not in self._makings:
+                found.append(Making(audit, config.state, self._archive, self, self._changed))
+                found[-1].open()
+        return found
+
+    def _lay_out(self, config: Config, new: list[Making]) -> None:
+        self._config = config
+        self._makings |= {making.name: making for making in new}
+        for audit in config.audits:
+            self._makings[audit.name].plan(audit)
+
+    def _let_go(self) -> None:
+        """Audits that are no more, once nothing of them is under way."""
+        for name in set(self._makings) - {audit.name for audit in self._config.audits}:
             if not self._makings[name].busy and not self._makings[name].running:
                 del self._makings[name]
                 self._changed(name)
-
-    def _new(self, audit: Audit, config: Config) -> Making:
-        making = Making(audit, config.state, self._archive, self._tell, self._changed)
-        making.open()
-        return making
 
     @contextlib.contextmanager
     def _signals(self, end: Callable[[], None]) -> Iterator[None]:
@@ -197,21 +221,25 @@ class Service:
 
     def _reload(self, wiring: Wiring) -> None:
         """A broken file changes nothing."""
-        if self._read is None:
+        if self._read is None or self._stop.is_set():
             return
         try:
-            config = wiring.reload(self._read())
-            self._lay_out(config)
+            config, fixed = self._began.read_again(self._read())
+            new = self._new_ones(config)
+            wiring.reload(config)
         except UserError as error:
             log.warning("settings-broken", said=str(error), instead="those before")
             return
-        self._config = config
+        for name in fixed:
+            log.warning("needs-restart", setting=name.replace("_", "-"))
+        self._lay_out(config, new)
         log.event("settings-read", audits=len(config.audits))
         self._spawn(self._recover(wiring))
 
     async def _recover(self, wiring: Wiring) -> None:
-        for making in list(self._makings.values()):
-            if not making.ready:
+        for name in list(self._makings):
+            making = self._makings.get(name)  # it may be no more
+            if making is not None and not making.ready:
                 await self._logged(making.recover())
                 self._wake.set()
         await wiring.fill()
@@ -223,6 +251,7 @@ class Service:
         pruned = caught_up - _PRUNING
         while not self._stop.is_set():
             self._wake.clear()
+            self._let_go()
             now = time.monotonic()
             # Before the runs: where one is due each minute, this would else always find the audit busy.
             if now - caught_up >= _CATCHING_UP:
@@ -255,20 +284,20 @@ class Service:
     async def _make(self, making: Making) -> None:
         try:
             await making.make()
-        except BaseException:
+        except Exception:
             # Whatever it was, it is not tried again and again.
             making.skip()
             raise
         finally:
             making.running = False
-            self._lay_out(self._config)
             self._changed(making.name)
             _give_back()
             self._wake.set()
 
     async def _catch_up(self) -> None:
-        for making in list(self._makings.values()):
-            if making.ready and not making.busy:
+        for name in list(self._makings):
+            making = self._makings.get(name)
+            if making is not None and making.ready and not making.busy:
                 await making.catch_up()
 
     async def _prune(self) -> None:
@@ -306,14 +335,6 @@ class Service:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=5)
-
-    async def _tell(self, ended: Ended) -> None:
-        for listener in self._listeners:
-            try:
-                async with asyncio.timeout(_TELLING):
-                    await listener.ended(ended)
-            except Exception as error:  # noqa: BLE001  (what it raises costs nobody else)
-                log.warning("not-told", ended.audit, run=ended.run.number, why=f"{type(error).__name__}: {error}")
 
     def _status(self) -> str:
         going = [making.name for making in self._makings.values() if making.running]

@@ -64,9 +64,7 @@ class Spool:
         try:
             write(self._folder / name, data)
             (self._folder / name).chmod(0o600)
-            # It may wait for long, and the power may fail: the file, and that it is there.
-            for place in (self._folder / name, self._folder):
-                _settle(place)
+            _to_disk(self._folder / name)
         except (UserError, OSError) as error:
             return str(error).partition("\n")[0]
         return ""
@@ -124,12 +122,14 @@ class Spool:
             size -= one.size
 
 
-def _settle(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _to_disk(file: Path) -> None:
+    """It is there after a power failure, too."""
+    for place in (file, file.parent):
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def inflate(data: bytes) -> Report:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
+from probe.audit.counts import Counts
 from probe.history.values import RunRecord
 from probe.model.change import Changes
 from probe.model.result import Report
@@ -34,7 +35,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 class AuditState(msgspec.Struct, frozen=True, kw_only=True):
     """An audit as it stands. `schedule` is told in words; `next` is RFC 3339, None where no run is due. `problem`: why
-    the last run could not be made as its files ask, such as a broken inventory; empty if all is well.
+    the last run could not be made as its files ask, such as a broken inventory; empty if all is well. `counts` are of
+    the runs that were told.
     """
 
     name: str
@@ -43,6 +45,7 @@ class AuditState(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
     last: RunRecord | None = None
     problem: str = ""
+    counts: Counts = Counts()
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,11 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 class Listener(Protocol):
     """Who is told when a run has ended: alerts and metrics. What it raises is logged, and costs nobody else."""
 
-    async def ended(self, ended: Ended) -> None: ...
+    async def ended(self, ended: Ended) -> None:
+        """It comes a second time where the service was killed before it could note that it had come."""
+
+    async def noted(self, ended: Ended) -> None:
+        """That is noted, and what the audit's state says is up to date."""
 
 
 class Desk(Protocol):

@@ -8,11 +8,8 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
 from probe.audit import log
 from probe.errors import UserError
-from probe.history.values import RunState
 from probe.text import printable
 
 if TYPE_CHECKING:
@@ -27,17 +24,13 @@ if TYPE_CHECKING:
     from probe.history.values import RunRecord
     from probe.model.result import Report
 
-# What only a new start changes, of the service and of its dashboard.
-_LASTING = ("history", "state", "listen", "textfile")
-_PAGES = ("certificate", "key", "token_file")
-
 
 class Wiring:
     """Of one service, while the block lasts."""
 
     def __init__(self, config: Config, service: Service) -> None:
         """Raises UserError for alerts that make no sense."""
-        self._began = self._config = config
+        self._config = config
         self._service = service
         self._metrics: Metrics | None = None
         if config.listen or config.textfile:
@@ -45,6 +38,7 @@ class Wiring:
 
             self._metrics = Metrics(service.states)
         self._alerts = self._new_alerts(config)
+        self._next = self._alerts
         self._changing = asyncio.Lock()
         self._replacing: asyncio.Task[None] | None = None
 
@@ -62,38 +56,34 @@ class Wiring:
             await self._alerts.close()
 
     async def ended(self, ended: Ended) -> None:
-        """Alerts first: they write down what they have to send."""
+        """Alerts write down what they have to send, and know a run that they were told of."""
         async with self._changing:
             if self._alerts is not None:
                 await self._alerts.ended(ended)
+
+    async def noted(self, ended: Ended) -> None:
         if self._metrics is not None:
-            await self._metrics.ended(ended)
+            await self._metrics.noted(ended)
             await self._write_textfile()
 
-    def reload(self, config: Config) -> Config:
-        """The settings as they hold from now on: what only a new start changes stays as it was, and that is said.
+    def reload(self, config: Config) -> None:
+        """Raises UserError, and then nothing has changed."""
+        self._next = self._new_alerts(config)
+        self._config = config
+        if self._replacing is None or self._replacing.done():
+            self._replacing = asyncio.create_task(self._replace())
 
-        Raises UserError.
+    async def _replace(self) -> None:
+        """Those of the last reading: what was read in between is passed over, for to let go of alerts takes seconds
+        while a receiver is silent.
         """
-        began = self._began
-        held = msgspec.structs.replace(config, **{name: getattr(began, name) for name in (*_LASTING, *_PAGES)})
-        alerts = self._new_alerts(held)
-        # Alerts have the new `url` at once; the dashboard answers to the one that it began with.
-        pages = (*_PAGES, "url") if began.listen else ()
-        for name in (*_LASTING, *pages):
-            if getattr(config, name) != getattr(began, name):
-                log.warning("needs-restart", setting=name.replace("_", "-"))
-        self._config = held
-        self._replacing = asyncio.create_task(self._replace(alerts))
-        return held
-
-    async def _replace(self, alerts: Alerts | None) -> None:
-        async with self._changing:
-            if self._alerts is not None:
-                await self._alerts.close()
-            if alerts is not None:
-                await alerts.start()
-            self._alerts = alerts
+        while self._alerts is not self._next:
+            async with self._changing:
+                if self._alerts is not None:
+                    await self._alerts.close()
+                self._alerts = self._next
+                if self._alerts is not None:
+                    await self._alerts.start()
 
     def _new_alerts(self, config: Config) -> Alerts | None:
         if not config.alerts:
@@ -120,10 +110,10 @@ class Wiring:
         if self._metrics is None:
             return
         try:
-            for audit in [state.name for state in self._service.states()]:
-                found = await self._service.ask(partial(_newest, audit))
-                if found is not None:
-                    self._metrics.fill(*found)
+            for audit in [state.name for state in self._service.states() if not self._metrics.knows(state.name)]:
+                known = await self._service.ask(partial(_newest, audit))
+                if known is not None and not self._metrics.knows(audit):
+                    self._metrics.fill(*known)
         except UserError as error:
             log.warning("history", why=str(error).partition("\n")[0])
         await self._write_textfile()
@@ -169,9 +159,10 @@ def split(listen: str) -> tuple[str, int]:
     return address, int(port)
 
 
-def _newest(audit: str, history: History) -> tuple[RunRecord, Report] | None:
-    """The last finished run."""
-    for run in history.runs(audit, limit=50):
-        if run.state is RunState.FINISHED:
-            return run, history.report(audit, run.number)
-    return None
+def _newest(audit: str, history: History) -> tuple[RunRecord, Report | None] | None:
+    """The last run, and the report of the last finished one."""
+    last = next(iter(history.runs(audit, limit=1)), None)
+    if last is None:
+        return None
+    finished = next(iter(history.finished(audit, limit=1)), None)
+    return last, history.report(audit, finished.number) if finished is not None else None

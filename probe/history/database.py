@@ -24,7 +24,11 @@ class Session(Protocol):
 
 
 class Lock(Protocol):
-    """Held until the block ends, or the process does."""
+    """Held until the block ends, or the process does, or the database goes away: `held` tells, and takes it again where
+    nobody else has meanwhile. It raises UserError while the database is away.
+    """
+
+    def held(self) -> bool: ...
 
     def __enter__(self) -> object: ...
 

@@ -22,6 +22,7 @@ except ModuleNotFoundError:
     ) from None
 
 _CONNECTING = 10  # seconds
+_SILENT = 60_000  # milliseconds until a server that is gone without a word is given up, instead of a quarter of an hour
 # Milliseconds that one statement, or the wait for another writer, may take. A coordinator whose machine is gone loses
 # its locks when the server finds that out: after two minutes, instead of the system's two hours.
 _SESSION = {
@@ -41,8 +42,7 @@ class Postgresql:
     def __init__(self, url: str) -> None:
         self._url = url
         self.place = _without_password(url)
-        self._held: set[str] = set()
-        self._connection = self._connect()
+        self._connection = self.connect()
         try:
             migrate(self, self._newer)
         except BaseException:
@@ -64,22 +64,8 @@ class Postgresql:
         return bool(session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", name))
 
     def lock(self, name: str) -> Lock | None:
-        # The server would give it to the same connection twice.
-        if name in self._held:
-            return None
-        taken = self.read(lambda session: session.rows("SELECT pg_try_advisory_lock(?)", _key(f"audit {name}")))
-        if not taken[0][0]:
-            return None
-        self._held.add(name)
-        return _ServerLock(self, name)
-
-    def unlock(self, name: str) -> None:
-        """Without a word if the connection is gone: then the server has let go of it already."""
-        self._held.discard(name)
-        try:
-            self._connection.execute("SELECT pg_advisory_unlock(%s)", (_key(f"audit {name}"),))
-        except psycopg.Error:
-            pass
+        lock = _ServerLock(self, name)
+        return lock if lock.held() else None
 
     def shrink(self) -> None:
         """The server's autovacuum does it."""
@@ -103,9 +89,13 @@ class Postgresql:
 
     # --- how it is done -----------------------------------------------------------------------------------------------
 
-    def _connect(self) -> psycopg.Connection[Row]:
+    def connect(self) -> psycopg.Connection[Row]:
         options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-        given: dict[str, Any] = {"connect_timeout": _CONNECTING, "application_name": "portcheck"}
+        given: dict[str, Any] = {
+            "connect_timeout": _CONNECTING,
+            "tcp_user_timeout": _SILENT,
+            "application_name": "portcheck",
+        }
         try:
             told = psycopg.conninfo.conninfo_to_dict(self._url)
             given = {**given, **told, "options": f"{options} {told.get('options', '')}".strip()}
@@ -122,14 +112,14 @@ class Postgresql:
             return self._attempt(begin, work)
         except psycopg.OperationalError as error:
             if not self._connection.closed:
-                raise self._failed(error) from None
+                raise self.failed(error) from None
         except psycopg.Error as error:
-            raise self._failed(error) from None
-        self._reconnect()
+            raise self.failed(error) from None
+        self._connection = self.connect()
         try:
             return self._attempt(begin, work)
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self.failed(error) from None
 
     def _attempt(self, begin: str, work: Callable[[Session], T]) -> T:
         if self._connection.closed:
@@ -144,19 +134,7 @@ class Postgresql:
             raise
         return found
 
-    def _reconnect(self) -> None:
-        """With the same locks, or not at all: who runs an audit must not do so beside another."""
-        self._connection = self._connect()
-        for name in sorted(self._held):
-            found = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_key(f"audit {name}"),)).fetchone()
-            if found is None or not found[0]:
-                self._connection.close()
-                raise UserError(
-                    f"{self.place}: the connection was lost, and another coordinator now runs {printable(name)!r}\n"
-                    "  hint: this one leaves it to the other; its run is not recorded"
-                )
-
-    def _failed(self, error: psycopg.Error) -> UserError:
+    def failed(self, error: psycopg.Error) -> UserError:
         hints = {
             "53100": "make room on the server's disk, or run `portcheck history prune`",  # disk_full
             "42501": "grant this user the right to make and change tables in the schema",  # insufficient_privilege
@@ -192,14 +170,42 @@ class _Session:
 
 
 class _ServerLock:
+    """It lasts as long as the connection that asked for it, so it has one of its own."""
+
     def __init__(self, database: Postgresql, name: str) -> None:
-        self._database, self._name = database, name
+        self._database, self._key = database, _key(f"audit {name}")
+        self._connection: psycopg.Connection[Row] | None = None
+
+    def held(self) -> bool:
+        if self._connection is not None:
+            try:
+                self._connection.execute("SELECT 1")
+                return True
+            except psycopg.Error:
+                self._connection.close()
+        connection = self._database.connect()
+        try:
+            taken = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._key,)).fetchone()
+        except psycopg.Error as error:
+            connection.close()
+            raise self._database.failed(error) from None
+        if taken is None or not taken[0]:
+            connection.close()
+            return False
+        self._connection = connection
+        return True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.unlock(self._name)
+        """At once: a connection that is closed is let go of a moment later. One that is gone was let go of already."""
+        if self._connection is not None:
+            try:
+                self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._key,))
+            except psycopg.Error:
+                pass
+            self._connection.close()
 
 
 def _translated(sql: str) -> Any:

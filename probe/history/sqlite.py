@@ -207,6 +207,9 @@ class _FileLock:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
+    def held(self) -> bool:
+        return True
+
     def __enter__(self) -> Self:
         return self
 

@@ -230,15 +230,15 @@ class History:
 
         return self._database.write(work)
 
+    def lost(self, audit: str) -> tuple[RunRecord, ...]:
+        """Runs of which nobody will say any more how they ended, as `recover` will call them."""
+        return self._database.read(lambda session: _lost(session, audit))
+
     def recover(self, audit: str) -> tuple[RunRecord, ...]:
-        """Runs of which nobody will say any more how they ended, now called lost: whoever calls holds the lock."""
+        """The same are called lost from now on: whoever calls holds the lock."""
 
         def work(session: Session) -> tuple[RunRecord, ...]:
-            found = find_runs(session, audit, f"AND state = '{RunState.RUNNING.value}'", 1000)
-            lost = tuple(
-                msgspec.structs.replace(run, state=RunState.LOST, problem="its coordinator ended without a word")
-                for run in found
-            )
+            lost = _lost(session, audit)
             for run in lost:
                 put_run(session, audit_number(session, audit), run)
             return lost
@@ -313,6 +313,13 @@ class History:
 
     def _known(self, session: Session, audit: str, run_id: str) -> RunRecord | None:
         return next(iter(find_runs(session, audit, "AND id = ?", 1, run_id)), None)
+
+
+def _lost(session: Session, audit: str) -> tuple[RunRecord, ...]:
+    return tuple(
+        msgspec.structs.replace(run, state=RunState.LOST, problem="its coordinator ended without a word")
+        for run in find_runs(session, audit, f"AND state = '{RunState.RUNNING.value}'", 1000)
+    )
 
 
 class _NotMeantError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,14 @@ from prometheus_client.exposition import generate_latest
 from probe.model.change import Turn
 from probe.model.instant import stamp
 from probe.model.waiver import WaiverState
-from probe.model.words import State, Verdict
+from probe.model.words import Verdict
 from probe.report.answer import Answer, answer
 from probe.report.findings import agents_wanted
+from probe.report.latency import CONNECT, Histogram, connect_seconds
 from probe.report.text import name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from probe.model.change import Changes
     from probe.model.result import CheckResult, Report
@@ -28,36 +28,11 @@ MOST_PAIRS = 1000
 OTHER = "other"
 UNFINISHED = ("failed", "lost")  # how a run may end that leaves no report
 OUTCOMES = (*(word.value for word in Answer), *UNFINISHED)
-_CONNECT = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-
-
-class Histogram:
-    """Counts in buckets of at most so many seconds."""
-
-    def __init__(self, bounds: Sequence[float] = _CONNECT) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def add(self, seconds: Iterable[float]) -> None:
-        for value in seconds:
-            self._counts[bisect_left(self._bounds, value)] += 1
-            self._sum += value
-
-    def family(self, metric: str, help_: str, labels: Mapping[str, str]) -> Metric:
-        family = HistogramMetricFamily(metric, help_, labels=list(labels))
-        total, buckets = 0, []
-        for bound, number in zip((*self._bounds, math.inf), self._counts, strict=True):
-            total += number
-            buckets.append(("+Inf" if bound == math.inf else str(bound), float(total)))
-        family.add_metric(list(labels.values()), buckets, self._sum)
-        return family
 
 
 def render(report: Report, changes: Changes | None = None, labels: Mapping[str, str] | None = None) -> bytes:
     """Prometheus' text format (version 0.0.4), UTF-8. `labels` stand on every sample."""
-    connect = Histogram()
-    connect.add(connect_seconds(report))
+    connect = Histogram(bounds=CONNECT).adding(connect_seconds(report))
     made = [*families(report, labels or {}, changes), connect_family(connect, labels or {})]
     return generate_latest(Collected(made))
 
@@ -144,20 +119,20 @@ def found(report: Report, labels: Mapping[str, str], changes: Changes | None = N
     return made
 
 
-def connect_seconds(report: Report) -> Iterator[float]:
-    """How long an answer took in this run: what was measured of it, of what passed."""
-    for row in report.checks:
-        taken = row.rtt_ms if row.rtt_ms is not None else row.elapsed_ms
-        if row.verdict is Verdict.PASS and row.state is State.OPEN and taken is not None:
-            yield taken / 1000
-
-
 def connect_family(histogram: Histogram, labels: Mapping[str, str]) -> Metric:
-    return histogram.family(
-        "portcheck_connect_seconds",
-        "How long open ports took to answer: the round trip where it was measured, else the whole attempt.",
-        labels,
-    )
+    help_ = "How long open ports took to answer: the round trip where it was measured, else the whole attempt."
+    return histogram_family("portcheck_connect_seconds", help_, labels, histogram)
+
+
+def histogram_family(metric: str, help_: str, labels: Mapping[str, str], histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(metric, help_, labels=list(labels))
+    total, buckets = 0, []
+    counts = histogram.counts or (0,) * (len(histogram.bounds) + 1)
+    for bound, number in zip((*histogram.bounds, math.inf), counts, strict=True):
+        total += number
+        buckets.append(("+Inf" if bound == math.inf else str(bound), float(total)))
+    family.add_metric(list(labels.values()), buckets, histogram.sum)
+    return family
 
 
 def _checks(rows: Iterable[CheckResult], labels: Mapping[str, str]) -> Metric:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +54,16 @@ class Clock:
 
 
 class Scene:
-    """One audit, every 6 hours, as one process after another makes it. `ended` is what was told."""
+    """One audit, every 6 hours, as one process after another makes it. `told` is what was told, and `done` what was
+    noted as told.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.history = folder / "there" / "history.db"
         self.clock = Clock()
-        self.ended: list[Ended] = []
+        self.told: list[Ended] = []
+        self.done: list[Ended] = []
         self.archives: list[Archive] = []
         self._change = asyncio.Event()
 
@@ -67,13 +73,16 @@ class Scene:
         self.archives.append(Archive(str(self.history)))
         schedule = Schedule(audit="shop", when=every("6h"))
         audit = Audit(order=Order(audit="shop", inventory="hosts.txt"), schedule=schedule, **more)
-        making = Making(audit, self.folder / "state", self.archives[-1], self._tell, self._changed, self.clock)
+        making = Making(audit, self.folder / "state", self.archives[-1], self, self._changed, self.clock)
         making.open()
         await making.recover()
         return making
 
-    async def _tell(self, ended: Ended) -> None:
-        self.ended.append(ended)
+    async def ended(self, ended: Ended) -> None:
+        self.told.append(ended)
+
+    async def noted(self, ended: Ended) -> None:
+        self.done.append(ended)
 
     def _changed(self, _: str) -> None:
         self._change.set()
@@ -105,6 +114,30 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     scene = Scene(tmp_path)
     yield scene
     await scene.close()
+
+
+@pytest.fixture
+def told(shop: Path) -> Iterator[list[dict[str, Any]]]:
+    """What the webhook of the audit got."""
+    came: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        (shop / "portcheck.toml").write_text(f'[alerts.hook]\ntype = "webhook"\nurl = "{url}"\n')
+        yield came
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture

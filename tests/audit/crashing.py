@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from probe.audit import making, runner, schedule, service, spool
+from probe.audit import making, problems, runner, schedule, service, spool
 from probe.audit.order import Began, Going
 from probe.cli.main import main
 from probe.history import store
@@ -74,9 +74,17 @@ def prepare(moment: str) -> None:
         case "recording":  # in the midst of the transaction
             after(store, "write_rows")
         case "recorded":
-            service.Service._tell = die  # type: ignore[method-assign]
-        case "told":
+            service.Service.ended = die  # type: ignore[method-assign]
+        case "told":  # and not noted
+            problems.Problems.told = die  # type: ignore[method-assign]
+        case "noted":  # and not counted
+            service.Service.noted = die  # type: ignore[method-assign]
+        case "shown":
             spool.Spool.remove = die  # type: ignore[method-assign]
+        case "failing":  # the audit knows, and the history does not
+            store.History.fail = die  # type: ignore[method-assign]
+        case "lost":  # told, and not written down
+            store.History.recover = die  # type: ignore[method-assign]
         case "serverless":
             serverless()
         case "never":
@@ -84,6 +92,7 @@ def prepare(moment: str) -> None:
     schedule.LEAST = timedelta(seconds=1)
     service._CATCHING_UP = 0.2
     service._LOOKING = 0.2
+    making._HOLDING = 0.2
 
 
 if __name__ == "__main__":

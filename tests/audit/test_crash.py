@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
+import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 CRASHING = Path(__file__).with_name("crashing.py")
 AUDIT = ["audit", "--inventory", "hosts.txt", "--name", "shop", "--every", "6h", "--phase", "live"]
+AUDIT += ["--textfile", "metrics.prom"]
 FINISHED, LOST = RunState.FINISHED, RunState.LOST
+TOKEN = "a token for the pages"
 
 
 def command(moment: str, *words: str) -> list[str]:
@@ -42,6 +46,25 @@ def spooled(shop: Path) -> list[str]:
     return [file.name for file in (shop / "state/portcheck/audits/shop/spool").iterdir()]
 
 
+def counted(shop: Path) -> dict[str, int]:
+    """Runs by how they ended, as Prometheus is told."""
+    text = (shop / "metrics.prom").read_text()
+    found = re.findall(r'portcheck_runs_total{audit="shop",outcome="(\w+)"} (\d+)', text)
+    return {outcome: int(number) for outcome, number in found}
+
+
+def until(is_so: Callable[[], bool], process: Process) -> None:
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, "".join(process.lines)
+        time.sleep(0.05)
+
+
+def end(process: Process) -> None:
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("moment", "states", "made"),
     [
@@ -51,22 +74,88 @@ def spooled(shop: Path) -> list[str]:
         ("recording", [FINISHED], "first"),
         ("recorded", [FINISHED], "first"),
         ("told", [FINISHED], "first"),
+        ("noted", [FINISHED], "first"),
+        ("shown", [FINISHED], "first"),
     ],
 )
-def test_killed(start: Callable[..., Process], shop: Path, moment: str, states: list[RunState], made: str) -> None:
-    first = start(command(moment, "fake"))
+def test_killed(
+    start: Callable[..., Process],
+    shop: Path,
+    told: list[dict[str, Any]],
+    moment: str,
+    states: list[RunState],
+    made: str,
+) -> None:
+    first = start(command(moment, "fake"), FAKE="ill")
     assert first.wait() == -signal.SIGKILL, first.lines
-    second = start(command("never", "fake"))
+    second = start(command("never", "fake"), FAKE="ill")
     # What the first one made is not made again; what it had not made, or not finished, is.
     second.said("event=recorded")
     second.said("event=started" if made == "first" else "event=finished")
     if moment == "spooled":  # the one moment at which the due time is not dealt with yet
         second.said("event=skipped")
-    second.process.send_signal(signal.SIGTERM)
-    assert second.wait() == 0
-    assert [run.state for run in runs(shop)] in (states, states[-1:] if moment == "begun" else states)
+    end(second)
+    found = [run.state for run in runs(shop)]
+    assert found in (states, states[-1:] if moment == "begun" else states)
     assert spooled(shop) == []
     assert any("event=finished" in line for line in second.lines) == (made == "second")
+    # Told, if twice then by one name, and counted once.
+    assert len({one["id"] for one in told}) == 1
+    assert counted(shop) == {"deviations": 1} | ({"lost": 1} if LOST in found else {})
+
+
+@pytest.mark.parametrize(("moment", "state"), [("failing", LOST), ("recorded", RunState.FAILED)])
+def test_killed_while_a_run_fails_its_problem_is_told(
+    start: Callable[..., Process], shop: Path, told: list[dict[str, Any]], moment: str, state: RunState
+) -> None:
+    assert start(command(moment, "fake"), FAKE="crash").wait() == -signal.SIGKILL
+    second = start(command("never", "fake"))
+    second.said("event=delivered")
+    end(second)
+    assert [run.state for run in runs(shop)] == [state]
+    assert ["ended by signal 9" in one["problem"] for one in told] == [True]
+
+
+def test_killed_while_it_tells_of_a_lost_run(
+    start: Callable[..., Process], shop: Path, told: list[dict[str, Any]]
+) -> None:
+    hanging = start(command("never", "fake"), FAKE="hang")
+    until(lambda: [run.state for run in runs(shop)] == [RunState.RUNNING], hanging)
+    hanging.process.kill()
+    assert start(command("lost", "fake")).wait() == -signal.SIGKILL
+    third = start(command("never", "fake"))
+    third.said("event=recorded")
+    end(third)
+    assert [run.state for run in runs(shop)] == [LOST, FINISHED]
+    assert counted(shop) == {"lost": 1, "conforms": 1}
+
+
+def test_a_run_that_somebody_asked_for_is_made_up(start: Callable[..., Process], shop: Path) -> None:
+    words = [*command("never", "fake"), "--listen", "127.0.0.1:0"]
+    first = start(words, FAKE="brief", PORTCHECK_DASHBOARD_TOKEN=TOKEN)
+    place = first.said("event=started").partition("dashboard=")[2].split()[0]
+    first.said("event=recorded")
+    request = urllib.request.Request(
+        f"{place}audits/shop/run", method="POST", headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+
+    def asked() -> bool:
+        """It is refused until the first run has been told of."""
+        urllib.request.urlopen(request, timeout=20).close()
+        return any("event=asked" in line for line in first.lines)
+
+    until(asked, first)
+    first.said("due=asked-for")
+    first.process.kill()
+    second = start(words)
+    second.said("due=asked-for")
+    second.said("event=recorded")
+    end(second)
+    third = start(words)
+    third.said("event=started")
+    end(third)
+    assert not any("event=began" in line for line in third.lines)
+    assert [run.state for run in runs(shop)] in ([FINISHED, LOST, FINISHED], [FINISHED, FINISHED])
 
 
 def children(pid: int) -> set[int]:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 FINISHED, FAILED, LOST, INTERRUPTED = RunState.FINISHED, RunState.FAILED, RunState.LOST, RunState.INTERRUPTED
 
 
+def die(*_: object, **__: object) -> None:
+    """As far as the next process can tell."""
+    raise KeyboardInterrupt
+
+
 async def test_runs_are_kept_compared_and_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     making = await scene.start()
     assert making.wants()
@@ -30,7 +35,7 @@ async def test_runs_are_kept_compared_and_told(scene: Scene, monkeypatch: pytest
     monkeypatch.setenv("FAKE", "ill")
     assert making.wants()
     await making.make()
-    first, second = scene.ended
+    first, second = scene.told
     assert [(run.number, run.state, run.outcome) for run in await scene.runs()] == [
         (1, FINISHED, "conforms"),
         (2, FINISHED, "deviations"),
@@ -62,11 +67,70 @@ async def test_a_restart_makes_no_run_by_itself_and_one_for_all_that_were_missed
 async def test_somebody_asks_for_a_run(scene: Scene) -> None:
     making = await scene.start()
     await making.make()
-    making.asked = True
+    making.ask()
     assert making.wants()
     await making.make()
     assert len(await scene.runs()) == 2
     assert not making.wants()
+
+
+class TestSomebodyAskedForARun:
+    """And the service was killed."""
+
+    async def test_before_it_began(self, scene: Scene) -> None:
+        await (await scene.start()).make()
+        (await scene.start()).ask()
+        making = await scene.start()
+        assert making.wants()
+        await making.make()
+        assert not (await scene.start()).wants()
+        assert len(await scene.runs()) == 2
+
+    async def test_when_it_was_finished_and_not_noted(self, scene: Scene) -> None:
+        making = await scene.start()
+        await making.make()
+        making.ask()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(making, "_over", die)
+            with pytest.raises(KeyboardInterrupt):
+                await making.make()
+        making = await scene.start()
+        assert making.wants()
+        assert await making.make() is False
+        assert [run.state for run in await scene.runs()] == [FINISHED, FINISHED]
+        assert not making.wants()
+
+    async def test_twice_in_the_midst_of_it(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        making = await scene.start()
+        await making.make()
+        scene.clock.pass_by(hours=1)
+        making.ask()
+        with monkeypatch.context() as patch:
+            patch.setattr("probe.audit.runner.Runner.make", die)
+            for _ in range(2):
+                making = await scene.start()
+                with pytest.raises(KeyboardInterrupt):
+                    await making.make()
+        making = await scene.start()
+        assert await making.make() is False
+        assert not making.wants()
+
+    async def test_and_with_a_service_that_ends_in_order_it_is_made_up(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        making = await scene.start()
+        await making.make()
+        making.ask()
+        with monkeypatch.context() as patch:
+            patch.setenv("FAKE", "hang")
+            run = asyncio.create_task(making.make())
+            await scene.until(lambda: making.state.progress is not None and bool(making.state.progress.run))
+            making.stop("the service was asked to end")
+            await run
+        making = await scene.start()
+        assert making.wants()
+        await making.make()
+        assert [run.state for run in await scene.runs()] == [FINISHED, INTERRUPTED, FINISHED]
 
 
 @pytest.mark.parametrize("leap", [{"days": -1}, {"days": 365}, {"days": 3}, {"minutes": -30}])
@@ -113,6 +177,25 @@ class TestTwoOfThem:
         assert len(await scene.runs()) == 2
         assert not making.wants()
 
+    async def test_another_coordinator_has_it_since_the_database_was_gone(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The run ends in order, and its lock is asked for again while there is nobody to ask."""
+        monkeypatch.setattr("probe.audit.making._HOLDING", 0.01)
+        monkeypatch.setenv("FAKE", "hang")
+        making = await scene.start()
+        archive, answers = scene.archives[-1], [True, None, None, True, False]
+
+        async def holds(_: str) -> bool | None:
+            return answers.pop(0)
+
+        monkeypatch.setattr(archive, "holds", holds)
+        async with asyncio.timeout(20):
+            assert await making.make()
+        assert answers == []
+        assert [run.state for run in await scene.runs()] == [INTERRUPTED]
+        assert not making.wants()
+
 
 class TestProblems:
     @pytest.mark.parametrize(
@@ -139,7 +222,7 @@ class TestProblems:
         await making.make()
         scene.clock.pass_by(hours=6)
         await making.make()
-        first, second, third, fourth = scene.ended
+        first, second, third, fourth = scene.told
         assert said in first.problem
         assert (first.run.state, first.report, first.changes) == (FAILED, None, None)
         assert [(ended.problem, ended.recovered) for ended in (second, third, fourth)] == [
@@ -159,10 +242,10 @@ class TestProblems:
             monkeypatch.setenv("FAKE", fake)
             await making.make()
             scene.clock.pass_by(hours=6)
-        assert [bool(ended.problem) for ended in scene.ended] == [True, False, False]
-        assert [ended.recovered for ended in scene.ended] == [False, False, True]
-        assert all(ended.report is not None for ended in scene.ended)
-        assert "files of the last run" in scene.ended[0].problem
+        assert [bool(ended.problem) for ended in scene.told] == [True, False, False]
+        assert [ended.recovered for ended in scene.told] == [False, False, True]
+        assert all(ended.report is not None for ended in scene.told)
+        assert "files of the last run" in scene.told[0].problem
 
     async def test_one_problem_comes_while_another_is_there(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -177,11 +260,11 @@ class TestProblems:
         # Of its files, a run that came to no report has not said whether they are broken still.
         assert ["files of the last run" in one for one in said] == [True, False, True, False]
         assert ["signal 9" in one for one in said] == [False, True, False, False]
-        assert [bool(ended.problem) for ended in scene.ended] == [True, True, True, False]
-        assert [ended.recovered for ended in scene.ended] == [False, False, False, True]
-        assert [bool(ended.was) for ended in scene.ended] == [False, False, False, True]
-        one, other = (ended.problem.partition("\n")[0] for ended in scene.ended[:2])
-        assert scene.ended[-1].was.split("\n") == [other, one]  # in the order in which they were over
+        assert [bool(ended.problem) for ended in scene.told] == [True, True, True, False]
+        assert [ended.recovered for ended in scene.told] == [False, False, False, True]
+        assert [bool(ended.was) for ended in scene.told] == [False, False, False, True]
+        one, other = (ended.problem.partition("\n")[0] for ended in scene.told[:2])
+        assert scene.told[-1].was.split("\n") == [other, one]  # in the order in which they were over
 
 
 class TestTheHistoryIsGone:
@@ -196,7 +279,7 @@ class TestTheHistoryIsGone:
             assert await making.make()
             scene.clock.pass_by(hours=6)
         assert len(scene.spooled) == 3
-        (news,) = scene.ended
+        (news,) = scene.told
         assert "until the history can be written again" in news.problem
         assert news.run.state is RunState.RUNNING  # of the audit, and not of a run
         assert making.state.problem
@@ -207,8 +290,8 @@ class TestTheHistoryIsGone:
             (2, "deviations"),
             (3, "conforms"),
         ]
-        assert [ended.recovered for ended in scene.ended] == [False, True, False, False]
-        turns = [[change.turn for change in ended.changes.changes] for ended in scene.ended[1:] if ended.changes]
+        assert [ended.recovered for ended in scene.told] == [False, True, False, False]
+        turns = [[change.turn for change in ended.changes.changes] for ended in scene.told[1:] if ended.changes]
         assert turns == [[], [Turn.NEW], [Turn.FIXED]]
         assert scene.spooled == []
         assert making.state.problem == ""
@@ -220,7 +303,7 @@ class TestTheHistoryIsGone:
         scene.history.parent.unlink()
         await scene.start()
         assert [run.state for run in await scene.runs()] == [FINISHED]
-        assert scene.ended[-1].recovered
+        assert scene.told[-1].recovered
         assert scene.spooled == []
 
     async def test_it_goes_away_in_the_midst_of_a_run(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,11 +333,11 @@ class TestTheHistoryIsGone:
         with monkeypatch.context() as patch:
             patch.setattr("probe.history.store.write_rows", defect)
             await making.make()
-            assert "KeyError" in scene.ended[-1].problem
+            assert "KeyError" in scene.told[-1].problem
             assert len(scene.spooled) == 1
         await making.catch_up()
         assert [run.state for run in await scene.runs()] == [FINISHED]
-        assert scene.ended[-1].recovered
+        assert scene.told[-1].recovered
 
 
 class TestToldOnce:
@@ -273,7 +356,7 @@ class TestToldOnce:
         assert len(scene.spooled) == 1
         await making.catch_up()
         assert scene.spooled == []
-        assert [ended.run.state for ended in scene.ended if ended.report is not None] == [FINISHED]
+        assert [ended.run.state for ended in scene.told if ended.report is not None] == [FINISHED]
 
     async def test_in_the_next(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Spool, "remove", lambda *_: None)
@@ -282,7 +365,7 @@ class TestToldOnce:
         monkeypatch.undo()
         await scene.start()
         assert scene.spooled == []
-        assert [ended.run.number for ended in scene.ended] == [1]
+        assert [ended.run.number for ended in scene.told] == [1]
 
 
 class TestEnds:
@@ -294,7 +377,7 @@ class TestEnds:
         making.stop("the service was asked to end")
         await run
         assert [(run.state, run.outcome) for run in await scene.runs()] == [(INTERRUPTED, "interrupted")]
-        assert scene.ended[-1].changes is None
+        assert scene.told[-1].changes is None
         monkeypatch.setenv("FAKE", "well")
         making = await scene.start()
         assert making.wants()
@@ -324,7 +407,7 @@ class TestEnds:
         monkeypatch.setenv("FAKE", fake)
         making = await scene.start(deadline=0.3)
         await making.make()
-        assert "deadline" in scene.ended[-1].problem
+        assert "deadline" in scene.told[-1].problem
         assert [run.state for run in await scene.runs()] == [FAILED]
 
     async def test_a_due_time_that_ends_the_service_twice_is_given_up(self, scene: Scene) -> None:

@@ -53,25 +53,38 @@ def lint(text: bytes) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
+class Audits:
+    """Metrics of audits as the service keeps them."""
+
+    def __init__(self, *states: AuditState) -> None:
+        self.states = {state.name: state for state in states or (AuditState(name="nightly", schedule=""),)}
+        self.metrics = Metrics(self.states.values)
+
+    async def tell(self, *runs: Ended) -> Samples:
+        for ended in runs:
+            state = self.states[ended.audit]
+            self.states[ended.audit] = msgspec.structs.replace(state, counts=state.counts.adding(ended))
+            await self.metrics.noted(ended)
+        return samples(self.metrics.render()[0])
+
+
 def full() -> Metrics:
     """Of two audits in which everything has happened."""
-    states = (
+    audits = Audits(
         AuditState(
             name="nightly",
             schedule="",
             next="2025-03-15T09:00:00Z",
             progress=Progress(audit="nightly", run="r", started=""),
+            problem="no inventory",
         ),
         AuditState(name="weekly", schedule=""),
     )
-    metrics = Metrics(lambda: states)
     course, other = Course(), Course("weekly")
     runs = [course.run(*rich().checks), course.run(redis()), course.failed("no inventory")]
-    runs.append(other.run(redis(1, **BLOCKED)))
-    for ended in runs:
-        asyncio.run(metrics.ended(ended))
-    metrics.alerted("ops", "delivered")
-    return metrics
+    asyncio.run(audits.tell(*runs, other.run(redis(1, **BLOCKED))))
+    audits.metrics.alerted("ops", "delivered")
+    return audits.metrics
 
 
 def everything() -> dict[str, set[str]]:
@@ -169,48 +182,44 @@ def test_openmetrics_for_those_who_ask():
     assert "portcheck_runs" in names
 
 
-async def ended_all(metrics: Metrics, *runs: Ended) -> Samples:
-    for ended in runs:
-        await metrics.ended(ended)
-    return samples(metrics.render()[0])
-
-
 async def test_what_a_failed_or_partial_run_did_not_see_stays_as_it_was():
-    metrics, course = Metrics(), Course()
-    await metrics.ended(course.run(redis(1, **BLOCKED)))
+    audits, course = Audits(), Course()
+    await audits.tell(course.run(redis(1, **BLOCKED)))
     partial = course.run(redis())
     record = msgspec.structs.replace(partial.run, state=RunState.INTERRUPTED, outcome="interrupted")
-    found = await ended_all(metrics, msgspec.structs.replace(partial, run=record), course.failed("broken"))
+    found = await audits.tell(msgspec.structs.replace(partial, run=record), course.failed("broken"))
     assert value(found, "deviations", audit="nightly") == 1
     assert value(found, "last_run_outcome", audit="nightly", outcome="failed") == 1
     assert value(found, "last_run_outcome", audit="nightly", outcome="deviations") == 0
+    assert value(found, "runs_total", audit="nightly", outcome="interrupted") == 1
+    assert value(found, "connect_seconds_count", audit="nightly") == 0
 
 
-async def test_a_problem_stays_until_it_is_over():
-    metrics, course = Metrics(), Course()
-    assert value(await ended_all(metrics, course.failed("broken")), "problem", audit="nightly") == 1
-    assert value(await ended_all(metrics, course.run(redis())), "problem", audit="nightly") == 1
-    assert value(await ended_all(metrics, course.run(redis(), recovered=True)), "problem", audit="nightly") == 0
+async def test_a_problem_is_there_until_it_is_over():
+    audits = Audits(AuditState(name="nightly", schedule="", problem="broken"))
+    assert value(await audits.tell(), "problem", audit="nightly") == 1
+    audits.states["nightly"] = AuditState(name="nightly", schedule="")
+    assert value(await audits.tell(), "problem", audit="nightly") == 0
 
 
-async def test_a_new_service_knows_the_last_run_and_has_counted_none():
-    metrics, ended = Metrics(), Course().run(redis(1, **BLOCKED))
-    assert ended.report is not None
-    metrics.fill(ended.run, ended.report)
-    found = samples(metrics.render()[0])
+async def test_a_new_service_knows_the_last_run_and_the_last_that_was_finished():
+    audits, course = Audits(), Course()
+    ended, failed = course.run(redis(1, **BLOCKED)), course.failed("broken")
+    audits.metrics.fill(failed.run, ended.report)
+    found = await audits.tell()
     assert value(found, "deviations", audit="nightly") == 1
     assert value(found, "last_run_timestamp_seconds", audit="nightly") == 1741944421
+    assert value(found, "last_run_success", audit="nightly") == 0
     assert not any(name == "portcheck_runs_total" for name, _ in found)
     assert value(found, "connect_seconds_count", audit="nightly") == 0
 
 
 async def test_an_audit_that_is_no_more_is_not_told_of():
-    states = [AuditState(name="nightly", schedule=""), AuditState(name="weekly", schedule="")]
-    metrics = Metrics(lambda: states)
-    await metrics.ended(Course().run(redis()))
-    assert "nightly" in metrics.render()[0].decode()
-    del states[0]
-    assert "nightly" not in metrics.render()[0].decode()
+    audits = Audits(AuditState(name="nightly", schedule=""), AuditState(name="weekly", schedule=""))
+    await audits.tell(Course().run(redis()))
+    assert "nightly" in audits.metrics.render()[0].decode()
+    del audits.states["nightly"]
+    assert "nightly" not in audits.metrics.render()[0].decode()
 
 
 def test_the_textfile_is_whole_or_not_there(tmp_path: Path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import signal
 import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +13,7 @@ from probe.history.store import open_history
 from probe.history.values import RunState
 from tests.history.conftest import postgresql
 
-from .test_crash import CRASHING
+from .test_crash import CRASHING, end, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,30 +47,6 @@ def service(start: Callable[..., Process], url: str, postgresql: Server) -> Call
     return begin
 
 
-@pytest.fixture
-def told(shop: Path) -> Iterator[list[dict[str, Any]]]:
-    """What the webhook of the audit got."""
-    came: list[dict[str, Any]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/"
-        (shop / "portcheck.toml").write_text(f'[alerts.hook]\ntype = "webhook"\nurl = "{url}"\n')
-        yield came
-        server.shutdown()
-        thread.join()
-
-
 def runs(url: str) -> list[RunRecord]:
     """The oldest first."""
     history = open_history(url)
@@ -83,20 +56,18 @@ def runs(url: str) -> list[RunRecord]:
         history.close()
 
 
-def until(is_so: Callable[[], bool], process: Process) -> None:
-    end = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < end, "".join(process.lines)
-        time.sleep(0.05)
+def free(url: str) -> bool:
+    """Whether nobody makes a run."""
+    history = open_history(url)
+    try:
+        with history.lock("shop") or contextlib.nullcontext() as lock:
+            return lock is not None
+    finally:
+        history.close()
 
 
 def count(process: Process, words: str) -> int:
     return sum(words in line for line in process.lines)
-
-
-def end(process: Process) -> None:
-    process.process.send_signal(signal.SIGTERM)
-    assert process.wait() == 0
 
 
 def test_one_of_two_makes_the_run_and_the_other_takes_over(service: Callable[..., Process], url: str) -> None:
@@ -111,6 +82,42 @@ def test_one_of_two_makes_the_run_and_the_other_takes_over(service: Callable[...
     second.said("event=recorded")
     assert [run.state for run in runs(url)][:2] == [LOST, FINISHED]
     end(second)
+
+
+def test_the_server_goes_and_comes_while_a_run_holds_its_lock(
+    service: Callable[..., Process], url: str, postgresql: Server
+) -> None:
+    """The lock goes with the server. It is taken again before another coordinator sees the due time come."""
+    first = service("never", "one", "hang")
+    until(lambda: [run.state for run in runs(url)] == [RunState.RUNNING], first)
+    postgresql.stop()
+    postgresql.start()
+    until(lambda: not free(url), first)
+    second = service("never", "two")
+    second.said("another coordinator makes a run of it")
+    end(first)
+    end(second)
+    assert [run.state for run in runs(url)] == [RunState.INTERRUPTED]
+
+
+def test_another_coordinator_takes_the_lock_that_the_server_lost(
+    service: Callable[..., Process], url: str, postgresql: Server
+) -> None:
+    """Then the first one leaves the audit to it."""
+    first = service("never", "one", "hang")
+    until(lambda: [run.state for run in runs(url)] == [RunState.RUNNING], first)
+    postgresql.stop()
+    first.process.send_signal(signal.SIGSTOP)  # it is slower
+    postgresql.start()
+    second = service("never", "two", "hang")
+    assert "run=1" in second.said("event=lost")
+    second.said("event=began")
+    first.process.send_signal(signal.SIGCONT)
+    first.said("event=not-ours")
+    first.said("event=recorded")
+    end(second)
+    end(first)
+    assert [run.state for run in runs(url)] == [RunState.INTERRUPTED, RunState.INTERRUPTED]
 
 
 def test_the_server_goes_in_the_midst_of_a_run(

@@ -84,7 +84,7 @@ async def test_metrics_are_there_again_after_a_restart(config: Config, shop: Pat
     await service.once()
     (shop / "metrics.prom").unlink()
     service = Service(config)
-    service._lay_out(config)
+    service._lay_out(config, service._new_ones(config))
     async with Wiring(config, service) as wiring:
         await wiring.fill()
     assert 'portcheck_deviations{audit="shop"} 1.0' in (shop / "metrics.prom").read_text()
@@ -103,19 +103,13 @@ async def test_what_is_older_than_it_has_to_be_kept_is_dropped(config: Config, m
     assert asked == [Retention(days=40, runs=20, failures_days=80)]
 
 
-async def test_settings_that_are_read_again_change_who_is_told(
-    config: Config, receiver: Receiver, shop: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_settings_that_are_read_again_change_who_is_told(config: Config, receiver: Receiver) -> None:
     service = Service(config)
-    service._lay_out(config)
+    service._lay_out(config, service._new_ones(config))
     async with Wiring(config, service) as wiring:
         service._listeners = wiring.listeners
-        other = {"hook": alert(f'type = "webhook"\nurl = "{receiver.url}"\naudits = ["nobody"]')}
-        with caplog.at_level("WARNING"):
-            wiring.reload(
-                Config(**{name: getattr(config, name) for name in config.__struct_fields__} | {"alerts": other})
-            )
-        assert "needs-restart" not in caplog.text
+        other = {"elsewhere": alert(f'type = "webhook"\nurl = "{receiver.url}"\naudits = ["nobody"]')}
+        wiring.reload(msgspec.structs.replace(config, alerts=other))
         assert wiring._replacing is not None
         await wiring._replacing
         making = service._makings["shop"]
@@ -123,24 +117,36 @@ async def test_settings_that_are_read_again_change_who_is_told(
         await making.make()
         with pytest.raises(UserError, match="did you mean 'type'"):
             wiring.reload(Config(audits=(), history="", state=config.state, alerts={"hook": alert("typ = 'slack'")}))
-        with caplog.at_level("WARNING"):
-            wiring.reload(Config(audits=(), history="elsewhere", state=config.state))
-        assert "setting=history" in caplog.text
-        assert "setting=url" not in caplog.text, "without a dashboard it is for alerts alone"
-        assert wiring._replacing is not None
-        await wiring._replacing
-        # It is said as long as it is so, and no longer.
-        changed = msgspec.structs.replace(config, state=shop / "other", textfile=str(shop / "other.prom"), alerts={})
-        for asked, said in ((changed, ["state", "textfile"]), (changed, ["state", "textfile"]), (config, [])):
-            caplog.clear()
-            with caplog.at_level("WARNING"):
-                held = wiring.reload(msgspec.structs.replace(asked, together=2))
-            assert [record.getMessage().partition("setting=")[2] for record in caplog.records] == said
-            assert (held.state, held.textfile, held.together) == (config.state, config.textfile, 2)
-            assert wiring._replacing is not None
-            await wiring._replacing
     assert receiver.came == []
     await service._archive.close()
+
+
+async def test_what_only_a_restart_changes_is_said_as_long_as_it_is_so(
+    config: Config, shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed = msgspec.structs.replace(config, state=shop / "other", textfile=str(shop / "other.prom"), together=2)
+    readings = [(changed, ["state", "textfile"]), (changed, ["state", "textfile"]), (config, [])]
+    asked = iter(readings)
+    service = Service(config, lambda: next(asked)[0])
+    service._lay_out(config, service._new_ones(config))
+    async with Wiring(config, service) as wiring:
+        for new, said in readings:
+            caplog.clear()
+            with caplog.at_level("WARNING"):
+                service._reload(wiring)
+            assert [record.getMessage().partition("setting=")[2] for record in caplog.records] == said
+            held = service._config
+            assert (held.state, held.textfile, held.together) == (config.state, config.textfile, new.together)
+        await service._end_runs()
+    await service._archive.close()
+
+
+def test_the_url_of_a_dashboard_is_that_of_the_start(config: Config) -> None:
+    """Without a dashboard it is for alerts alone, which have the new one at once."""
+    for listen, said in (("", ()), ("127.0.0.1:0", ("url",))):
+        before = msgspec.structs.replace(config, listen=listen)
+        other = msgspec.structs.replace(before, url="https://other.example/")
+        assert before.read_again(other) == (other, said)
 
 
 async def test_alerts_that_make_no_sense_keep_it_from_starting(config: Config, shop: Path) -> None:

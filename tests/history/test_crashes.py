@@ -92,6 +92,8 @@ def test_an_audit_is_free_when_whoever_had_it_is_dead(place: str, history: Histo
         assert history.lock("x") is None
         other = history.lock("y")
         assert other is not None
+        with other:
+            pass
         holder.kill()
         holder.wait(timeout=30)
         with eventually(history):

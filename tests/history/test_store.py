@@ -430,6 +430,8 @@ def test_one_coordinator_at_a_time_has_an_audit(opened: Callable[[], History]) -
         pass
     again = two.lock("x")
     assert again is not None
+    with other, again:
+        pass
 
 
 def test_two_coordinators_write_side_by_side(opened: Callable[[], History]) -> None:

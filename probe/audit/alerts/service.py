@@ -133,7 +133,8 @@ class _Box:
         alert, now = self._alert, self._clock.now()
         known = state.memory.get(ended.audit, Memory())
         if ended.report is not None and ended.run.id == known.run:
-            return state  # the service was killed before it could note that this was told
+            # The service was killed before it could note that this was told. What is wrong with the audit may be news.
+            ended = msgspec.structs.replace(ended, report=None, changes=None)
         found, memory = news(ended, known)
         state = msgspec.structs.replace(state, memory=state.memory | {ended.audit: memory})
         if alert.type is Type.ALERTMANAGER:
