@@ -92,9 +92,15 @@ class Making:
     def plan(self, audit: Audit) -> None:
         """From now on, by these terms."""
         self.audit = audit
-        if audit.schedule is not None:
-            self._book.marks = schedule.begin(audit.schedule, self._book.marks, self._clock())
+        self._look_at_the_clock()
         self._changed(self.name)
+
+    def _look_at_the_clock(self) -> None:
+        if self.audit.schedule is not None:
+            marks = schedule.begin(self.audit.schedule, self._book.marks, self._clock())
+            if marks != self._book.marks:
+                self._book.marks = marks
+                self._book.save()
 
     # --- when ---------------------------------------------------------------------------------------------------------
 
@@ -117,6 +123,7 @@ class Making:
         """Whether a run is to be made now."""
         if self.busy or self.running or not self.ready:
             return False
+        self._look_at_the_clock()
         return self.asked or self.wait() == 0
 
     def wait(self) -> float | None:
@@ -203,9 +210,11 @@ class Making:
             newest = next(iter(await self._archive.ask(lambda history: history.runs(self.name, limit=1))), None)
         except UserError:
             return ""
-        if newest is not None and newest.state in _MADE and instant.read(newest.started) >= found:
-            return f"run {newest.number} was made for it"
-        return ""
+        if newest is None or newest.state not in _MADE:
+            return ""
+        # One that is still to come was made before the clock was set back.
+        made_for_it = found <= instant.read(newest.started) <= self._clock() + schedule.SET_BACK
+        return f"run {newest.number} was made for it" if made_for_it else ""
 
     def _tries(self, found: datetime) -> int:
         """Runs for this due time that came to no end."""

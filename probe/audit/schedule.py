@@ -26,7 +26,7 @@ LEAST = timedelta(minutes=1)
 """No audit comes more often."""
 MOST = timedelta(days=366)
 # A clock that is set back by no more than this makes nobody run again; set back further, it is a new time.
-_SET_BACK = timedelta(hours=1)
+SET_BACK = timedelta(hours=1)
 # Due times that are counted one by one after a stop; where more were missed, nobody needs to know which was the last.
 _COUNTED = 1000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -84,14 +84,16 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def begin(schedule: Schedule, marks: Marks | None, now: datetime) -> Marks:
-    """The marks to go on with at a start: an audit that was never made is due now; one whose schedule has changed, when
-    the new one says so.
+    """The marks to go on with: an audit that was never made is due now; one whose schedule has changed, when the new
+    one says so. Where the clock was set back they begin with now: nothing would be due until it is as late again.
     """
     if marks is None:
         return Marks(schedule=str(schedule), anchor=now)
     if marks.schedule != str(schedule):
         settled = None if marks.settled is None else now
         return Marks(schedule=str(schedule), anchor=now, settled=settled)
+    if marks.settled is not None and marks.settled - now > SET_BACK:
+        return msgspec.structs.replace(marks, settled=now)
     return marks
 
 
@@ -99,15 +101,14 @@ def due(schedule: Schedule, marks: Marks, now: datetime) -> tuple[datetime, date
     """The due time that is not dealt with yet, and when to run for it, which is in the past where it was missed."""
     if marks.settled is None:
         return marks.anchor, min(marks.anchor, now)
-    settled = marks.settled if marks.settled - now <= _SET_BACK else now
-    found = _following(schedule, marks.anchor, settled)
+    found = _following(schedule, marks.anchor, marks.settled)
     return found, found + delay(schedule, found)
 
 
 def settle(schedule: Schedule, marks: Marks, now: datetime) -> Marks:
     """With every due time dealt with whose run is not later than `now`."""
     settled = marks.anchor if marks.settled is None else marks.settled
-    settled = now if settled - now > _SET_BACK else _last(schedule, marks.anchor, settled, now)
+    settled = now if settled - now > SET_BACK else _last(schedule, marks.anchor, settled, now)
     return msgspec.structs.replace(marks, settled=settled, trying=None, tries=0)
 
 

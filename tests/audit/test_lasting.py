@@ -30,14 +30,16 @@ RUNS = int(os.environ.get("PORTCHECK_TEST_RUNS", "30"))  # 1,000 take a minute
 
 
 class Swift:
-    """In place of a run's process: done at once."""
+    """In place of a run's process: done at once, or in a time of which `clock` knows."""
+
+    clock: Callable[[], datetime] = staticmethod(lambda: datetime.now(UTC))
 
     def __init__(self, order: Order, deadline: float, hear: Callable[..., None]) -> None:
         self._hear = hear
 
     async def make(self) -> Outcome:
         run = secrets.token_hex(8)
-        started = datetime.now(UTC)
+        started = self.clock()
         self._hear(Began(run, started.isoformat()))
         self._hear(Going(0, 1, 0, "checking"))
         verdict = Verdict.BLOCKED if int(run[0], 16) < 4 else Verdict.PASS
@@ -46,8 +48,10 @@ class Swift:
             answer="deviations" if verdict is Verdict.BLOCKED else "conforms",
         )
 
+    stopped = ""
+
     def stop(self, why: str) -> None:
-        pass
+        self.stopped = why
 
 
 def held() -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -11,16 +12,20 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from probe.audit import log, runner
 from probe.audit.config import Audit, Config
+from probe.audit.making import Making
 from probe.audit.order import Order
 from probe.audit.schedule import Schedule, every
 from probe.audit.service import Service
+from probe.spec.toml import Document
 
 from .conftest import FAKE
 from .test_crash import command
+from .test_lasting import Swift
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,6 +37,14 @@ SETTINGS = """\
 inventory = "hosts.txt"
 every = "6h"
 """
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    for _ in range(4000):
+        if is_so():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it is not so")
 
 
 def test_started_by_systemd(start: Callable[..., Process], shop: Path) -> None:
@@ -146,7 +159,7 @@ async def test_what_waits_for_the_history_does_not_wait_for_runs(shop: Path, mon
         state=shop / "state",
     )
     service = Service(config)
-    service._lay_out(config)
+    service._lay_out(config, service._new_ones(config))
     making = service._makings["shop"]
     making.ready = True
     done = []
@@ -169,6 +182,112 @@ async def test_what_waits_for_the_history_does_not_wait_for_runs(shop: Path, mon
         await service._end_runs()
     await service._archive.close()
     assert done == ["catch up", "make"]
+
+
+class TestSettingsAreReadAgain:
+    """In this process."""
+
+    @pytest.fixture
+    def settings(self, shop: Path) -> dict[str, Config]:
+        """What is read next, as `now`."""
+        schedule = Schedule(audit="shop", when=every("6h"))
+        audit = Audit(order=Order(audit="shop", inventory="hosts.txt"), schedule=schedule)
+        return {"now": Config(audits=(audit,), history=str(shop / "history.db"), state=shop / "state")}
+
+    @pytest.fixture
+    def go(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    @pytest.fixture
+    async def service(
+        self, settings: dict[str, Config], go: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[Service]:
+        """One that has laid out its audits, and has recovered them when it may `go`."""
+        recover = Making.recover
+
+        async def later(making: Making) -> None:
+            async with making._busy:
+                await go.wait()
+            await recover(making)
+
+        monkeypatch.setattr(Making, "recover", later)
+        monkeypatch.setattr("probe.audit.making.Runner", Swift)
+        service = Service(settings["now"], lambda: settings["now"])
+        task = asyncio.create_task(service.run())
+        await eventually(lambda: any(making.busy for making in service._makings.values()))
+        yield service
+        go.set()
+        service._end()
+        await task
+
+    async def test_an_audit_that_is_no_more_while_it_recovers_makes_no_run(
+        self, service: Service, settings: dict[str, Config], go: asyncio.Event
+    ) -> None:
+        settings["now"] = msgspec.structs.replace(settings["now"], audits=())
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: service._config.audits == ())
+        go.set()
+        await eventually(lambda: not service._makings)
+        assert await service.ask(lambda history: history.runs("shop")) == ()
+
+    async def test_an_audit_that_is_back_while_it_recovers_makes_one(
+        self, service: Service, settings: dict[str, Config], go: asyncio.Event
+    ) -> None:
+        before, without = settings["now"], msgspec.structs.replace(settings["now"], audits=())
+        for now in (without, before):
+            settings["now"] = now
+            os.kill(os.getpid(), signal.SIGHUP)
+            await eventually(lambda: service._config == settings["now"])
+        go.set()
+        await eventually(lambda: service.states()[0].last is not None)
+        assert len(await service.ask(lambda history: history.runs("shop"))) == 1
+
+    async def test_what_cannot_be_laid_out_changes_nothing(
+        self, service: Service, settings: dict[str, Config], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before, (shop,) = settings["now"], settings["now"].audits
+        other = msgspec.structs.replace(shop, order=msgspec.structs.replace(shop.order, audit="other"))
+        (before.state / "audits/other").write_text("a file where its folder was to be")
+        hook = {"hook": Document("p.toml", 'type = "webhook"\nurl = "http://127.0.0.1:9/"').table()}
+        settings["now"] = msgspec.structs.replace(before, audits=(other,), alerts=hook)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: "event=settings-broken" in caplog.text)
+        assert service._config is before
+        assert list(service._makings) == ["shop"]
+        (wiring,) = service._listeners
+        assert wiring._next is None  # type: ignore[attr-defined]
+
+    async def test_what_only_a_start_changes(
+        self, service: Service, settings: dict[str, Config], caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        before = settings["now"]
+        settings["now"] = msgspec.structs.replace(before, state=tmp_path / "elsewhere", history="elsewhere", together=2)
+        for times in (1, 2):  # it is said each time
+            os.kill(os.getpid(), signal.SIGHUP)
+            await eventually(lambda times=times: caplog.text.count("setting=state") == times)  # type: ignore[misc]
+            assert caplog.text.count("setting=history") == times
+        assert (service._config.state, service._config.together) == (before.state, 2)
+        settings["now"] = before
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: service._config.together == before.together)
+        assert caplog.text.count("needs-restart") == 4, "it is so no longer"
+
+    async def test_a_reload_while_it_ends_ends_nothing(
+        self, service: Service, go: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a handler it would be killed."""
+        handlers: list[object] = []
+        end_runs = service._end_runs
+
+        async def look() -> None:
+            handlers.append(signal.getsignal(signal.SIGHUP))
+            await end_runs()
+
+        monkeypatch.setattr(service, "_end_runs", look)
+        go.set()
+        service._end()
+        await eventually(lambda: bool(handlers))
+        assert signal.SIG_DFL not in handlers
 
 
 class TestTheDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from probe.audit import runner
 from probe.audit.config import Audit, Config
 from probe.audit.order import Order
 from probe.audit.service import Service
+from probe.audit.values import Ended
 from probe.audit.wiring import Wiring, split
 from probe.errors import UserError
 from probe.history.retention import Pruned, Retention
 from probe.history.store import History
 from probe.spec.toml import Document, Table
+from probe.history.values import RunRecord, RunState
 
 from .conftest import FAKE
 
@@ -121,32 +124,41 @@ async def test_settings_that_are_read_again_change_who_is_told(config: Config, r
     await service._archive.close()
 
 
-async def test_what_only_a_restart_changes_is_said_as_long_as_it_is_so(
-    config: Config, shop: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    changed = msgspec.structs.replace(config, state=shop / "other", textfile=str(shop / "other.prom"), together=2)
-    readings = [(changed, ["state", "textfile"]), (changed, ["state", "textfile"]), (config, [])]
-    asked = iter(readings)
-    service = Service(config, lambda: next(asked)[0])
-    service._lay_out(config, service._new_ones(config))
-    async with Wiring(config, service) as wiring:
-        for new, said in readings:
-            caplog.clear()
-            with caplog.at_level("WARNING"):
-                service._reload(wiring)
-            assert [record.getMessage().partition("setting=")[2] for record in caplog.records] == said
-            held = service._config
-            assert (held.state, held.textfile, held.together) == (config.state, config.textfile, new.together)
-        await service._end_runs()
-    await service._archive.close()
-
-
 def test_the_url_of_a_dashboard_is_that_of_the_start(config: Config) -> None:
     """Without a dashboard it is for alerts alone, which have the new one at once."""
     for listen, said in (("", ()), ("127.0.0.1:0", ("url",))):
         before = msgspec.structs.replace(config, listen=listen)
         other = msgspec.structs.replace(before, url="https://other.example/")
         assert before.read_again(other) == (other, said)
+
+
+async def test_settings_that_are_read_again_and_again_hold_nobody_up(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To let go of alerts takes seconds while a receiver is silent: a run that ends then is told all the same."""
+    happened: list[str] = []
+
+    class Alerts:
+        async def start(self) -> None:
+            happened.append("start")
+
+        async def close(self) -> None:
+            happened.append("close")
+            await asyncio.sleep(0.01)
+
+        async def ended(self, _: Ended) -> None:
+            happened.append("told")
+
+    monkeypatch.setattr(Wiring, "_new_alerts", lambda *_: Alerts())
+    async with Wiring(config, Service(config)) as wiring:
+        for _ in range(100):
+            wiring.reload(config)
+        await asyncio.sleep(0)
+        run = RunRecord(audit="shop", number=1, id="0a", state=RunState.FAILED, started="2026-01-01T02:00:00Z")
+        await wiring.ended(Ended(audit="shop", run=run))
+        assert wiring._replacing is not None
+        await wiring._replacing
+    assert happened == ["start", "close", "start", "told", "close"]
 
 
 async def test_alerts_that_make_no_sense_keep_it_from_starting(config: Config, shop: Path) -> None:
