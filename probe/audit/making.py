@@ -19,7 +19,7 @@ from probe.audit import log, schedule
 from probe.audit.keeping import Asked, Book, Folder
 from probe.audit.order import Began, Broken, Going, Warned
 from probe.audit.problems import DISK, FILES, HISTORY, RUN
-from probe.audit.records import as_text, first_line
+from probe.audit.records import as_text
 from probe.audit.runner import RunFailed, Runner
 from probe.audit.telling import Telling
 from probe.audit.values import AuditState, Progress
@@ -290,8 +290,8 @@ class Making:
     async def _begin(self, run: str, started: str) -> None:
         try:
             await self._archive.ask(lambda history: history.begin(self.name, run, started))
-        except UserError as error:
-            log.warning("history", self.name, why=first_line(error))
+        except UserError:
+            pass  # recording tells of it, if it still is so then
 
     async def _failed(self, why: str, *, in_order: bool) -> None:
         assert self._progress is not None  # noqa: S101  (since the run was ordered)

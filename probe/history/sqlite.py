@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BUSY = 15.0  # seconds to wait for another writer
 _CHECKING = 3.0  # seconds that the search for damage may take
+_PIECE = 256  # pages
 _HEAD = b"SQLite format 3\0"
 
 
@@ -70,9 +71,14 @@ class Sqlite:
         return _FileLock(descriptor)
 
     def shrink(self) -> None:
+        """Piece by piece: each is written twice before it is free, and who prunes may have little room left."""
+        checkpoint, left = "PRAGMA wal_checkpoint(TRUNCATE);", 0
         try:
-            # As a script, since it frees a page a step, and a statement without columns is stepped only once.
-            self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            self._connection.executescript(checkpoint)
+            while (free := self._connection.execute("PRAGMA freelist_count").fetchone()[0]) not in {0, left}:
+                left = free
+                # As a script, since it frees a page a step, and a statement without columns is stepped only once.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_PIECE}); {checkpoint}")
         except sqlite3.Error as error:
             raise self._error(error) from None
 
@@ -169,12 +175,14 @@ class Sqlite:
 
     def _error(self, error: sqlite3.Error) -> UserError:
         said = printable(str(error))
-        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        code = getattr(error, "sqlite_errorcode", 0)
+        # So it calls a disk that has no room for its smallest file.
+        match sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF:
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
                 return self.damaged(said)
             case sqlite3.SQLITE_FULL:
                 why = "no room is left for it, and nothing of this was written"
-                hint = "make room on that file system, or run `portcheck history prune`"
+                hint = "make room on that file system; `portcheck history prune` needs some itself"
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 why = f"somebody else has been writing to it for {self._busy:.0f} s"
                 hint = "find out who has it open (fuser, lsof), or try again later"

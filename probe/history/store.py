@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.encoding import encode
+from probe.errors import UserError
 from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.database import OPEN
@@ -263,7 +264,10 @@ class History:
             done = self._database.write(work)
         except _NotMeantError as planned:
             return planned.done
-        self._database.shrink()
+        try:
+            self._database.shrink()
+        except UserError:
+            pass  # what was dropped is dropped, and its room is used again
         return msgspec.structs.replace(done, freed=max(0, before - self._database.size()))
 
     # --- how it is done -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from probe.audit.keeping import Folder
 from probe.audit.spool import Spool
+from probe.errors import UserError
 from probe.history.store import open_history
 from probe.history.values import RunState
 from probe.model.change import Turn
@@ -338,6 +339,22 @@ class TestTheHistoryIsGone:
         await making.catch_up()
         assert [run.state for run in await scene.runs()] == [FINISHED]
         assert scene.told[-1].recovered
+
+
+async def test_a_state_that_cannot_be_kept_is_said_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    making = await scene.start()
+
+    def full(*_: object) -> None:
+        raise UserError("state.json: cannot be written: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("probe.audit.keeping.write", full)
+        await making.make()
+    making.ask()
+    assert caplog.text.count("event=state-not-kept") == 1
+    assert [run.state for run in await scene.runs()] == [FINISHED]
 
 
 class TestToldOnce:
