@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from probe.history.values import RunState
 from tests.history.conftest import postgresql
 
 from .test_crash import CRASHING, end, until
+from .test_lasting import Swift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from probe.history.values import RunRecord
     from tests.history.server import Server
 
+    from .conftest import Scene
     from .process import Process
 
 __all__ = ["postgresql"]
 pytestmark = pytest.mark.netns
+STRIDE = int(os.environ.get("PORTCHECK_TEST_STRIDE", "7"))  # of the statements which are cut
 FINISHED, LOST = RunState.FINISHED, RunState.LOST
 
 
@@ -118,6 +122,60 @@ def test_another_coordinator_takes_the_lock_that_the_server_lost(
     end(second)
     end(first)
     assert [run.state for run in runs(url)] == [RunState.INTERRUPTED, RunState.INTERRUPTED]
+
+
+class Cut:
+    """The server ends our session at one of our statements: before it, or behind it, so that nobody hears of the end.
+    `left` are the statements until then.
+    """
+
+    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        import psycopg
+
+        self.left, self.behind = 10_000, False
+        self._admin = psycopg.connect(url, autocommit=True)
+        execute = psycopg.Connection.execute
+
+        def counted(connection: psycopg.Connection[Any], *given: Any) -> Any:
+            self.left -= 1
+            if self.left != 0:
+                return execute(connection, *given)
+            if self.behind:
+                execute(connection, *given)
+            execute(self._admin, "SELECT pg_terminate_backend(%s, 10000)", (connection.info.backend_pid,))
+            return execute(connection, *given)
+
+        monkeypatch.setattr(psycopg.Connection, "execute", counted)
+
+    def close(self) -> None:
+        self._admin.close()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+async def test_the_server_ends_our_session_at_any_statement(
+    scene: Scene, url: str, behind: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lock, recovery, beginning, recording, release: each run is recorded once and told once."""
+    monkeypatch.setattr("probe.audit.making.Runner", Swift)
+    scene.history = url  # type: ignore[assignment]
+    making = await scene.start()
+    await making.make()
+    cut = Cut(url, monkeypatch)
+    cut.behind = behind
+    await making.make()
+    statements = 10_000 - cut.left
+    assert statements > 30
+    for number, at in enumerate(range(1, statements + 1, STRIDE)):
+        cut.left = at
+        assert await making.make()
+        cut.left = 10_000
+        await making.catch_up()
+        found = await scene.runs()
+        assert [run.state for run in found] == [FINISHED] * (3 + number), at
+        assert [one.run.id for one in scene.told if one.report is not None] == [run.id for run in found], at
+        assert (scene.spooled, making.state.problem) == ([], ""), at
+    assert free(url)
+    cut.close()
 
 
 def test_the_server_goes_in_the_midst_of_a_run(
