@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from probe.audit.alerts import Alert, Alerts
@@ -76,6 +77,14 @@ async def test_a_run_without_changes_sends_nothing():
     async with Receiver().listening() as receiver:
         counts = await Service(receiver.url).tell(course.run(redis()), course.run(redis()))
         assert (counts, receiver.got) == ({}, [])
+
+
+async def test_of_a_run_that_is_told_again_only_what_is_new_of_the_audit_is_sent():
+    """The service was killed before it noted that it had told."""
+    ended = Course().run(redis(1, **BLOCKED))
+    async with Receiver().listening() as receiver:
+        await Service(receiver.url).tell(ended, ended, msgspec.structs.replace(ended, recovered=True))
+    assert [(body["counts"], body["recovered"]) for body in bodies(receiver)] == [({"new": 1}, False), ({}, True)]
 
 
 async def test_other_audits_are_not_its_business():
