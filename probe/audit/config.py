@@ -52,13 +52,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def read_again(self, new: Config) -> tuple[Config, tuple[str, ...]]:
         """The new one but for what only a start changes; and the keys of that, where they say something else now."""
-        fixed = (
-            "history",
-            "state",
-            "textfile",
-            "listen",
-            *(("certificate", "key", "token_file") if self.listen else ()),
-        )
+        pages = ("certificate", "key", "token_file") if self.listen else ()
+        fixed = ("history", "state", "textfile", "listen", *pages)
         changed = tuple(name for name in fixed if getattr(new, name) != getattr(self, name))
         again = msgspec.structs.replace(new, **{name: getattr(self, name) for name in changed})
         # Alerts have the new `url` at once; the dashboard answers to the one that it began with.

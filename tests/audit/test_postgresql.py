@@ -125,22 +125,25 @@ def test_another_coordinator_takes_the_lock_that_the_server_lost(
 
 
 class Cut:
-    """The server ends our session at one of our statements: before it, or behind it, so that nobody hears of the end.
-    `left` are the statements until then.
+    """The server ends our session before one of our statements, or behind one of our commits, so that nobody hears of
+    it. `left` are those until then, `count` those that there were.
     """
 
-    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, url: str, behind: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         import psycopg
 
-        self.left, self.behind = 10_000, False
+        self.left = self.count = 0
         self._admin = psycopg.connect(url, autocommit=True)
         execute = psycopg.Connection.execute
 
         def counted(connection: psycopg.Connection[Any], *given: Any) -> Any:
+            if behind and given[0] != "COMMIT":
+                return execute(connection, *given)
+            self.count += 1
             self.left -= 1
             if self.left != 0:
                 return execute(connection, *given)
-            if self.behind:
+            if behind:
                 execute(connection, *given)
             execute(self._admin, "SELECT pg_terminate_backend(%s, 10000)", (connection.info.backend_pid,))
             return execute(connection, *given)
@@ -160,20 +163,18 @@ async def test_the_server_ends_our_session_at_any_statement(
     scene.history = url  # type: ignore[assignment]
     making = await scene.start()
     await making.make()
-    cut = Cut(url, monkeypatch)
-    cut.behind = behind
+    cut = Cut(url, behind, monkeypatch)
     await making.make()
-    statements = 10_000 - cut.left
-    assert statements > 30
-    for number, at in enumerate(range(1, statements + 1, STRIDE)):
-        cut.left = at
+    assert cut.count >= (5 if behind else 30)
+    for number, place in enumerate(range(1, cut.count + 1, 1 if behind else STRIDE)):
+        cut.left = place
         assert await making.make()
-        cut.left = 10_000
+        cut.left = 0
         await making.catch_up()
         found = await scene.runs()
-        assert [run.state for run in found] == [FINISHED] * (3 + number), at
-        assert [one.run.id for one in scene.told if one.report is not None] == [run.id for run in found], at
-        assert (scene.spooled, making.state.problem) == ([], ""), at
+        assert [run.state for run in found] == [FINISHED] * (3 + number), place
+        assert [one.run.id for one in scene.told if one.report is not None] == [run.id for run in found], place
+        assert (scene.spooled, making.state.problem) == ([], ""), place
     assert free(url)
     cut.close()
 
