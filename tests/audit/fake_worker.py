@@ -14,6 +14,7 @@ import threading
 import time
 import zlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -104,9 +105,17 @@ def hang(ended: threading.Event) -> None:
         time.sleep(0.01)
 
 
+def wanted() -> str:
+    mode = os.environ.get("FAKE", "well")
+    if mode == "once":  # well, and those that come after it hang
+        mode = "hang" if Path("made").exists() else "well"
+        Path("made").touch()
+    return mode
+
+
 def main() -> None:
     msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    mode, run = os.environ.get("FAKE", "well"), os.urandom(8).hex()
+    mode, run = wanted(), os.urandom(8).hex()
     if mode == "fail":
         say(Failed("hosts.txt:1:1: no hosts"))
         sys.exit(1)

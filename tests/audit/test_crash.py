@@ -132,7 +132,7 @@ def test_killed_while_it_tells_of_a_lost_run(
 
 def test_a_run_that_somebody_asked_for_is_made_up(start: Callable[..., Process], shop: Path) -> None:
     words = [*command("never", "fake"), "--listen", "127.0.0.1:0"]
-    first = start(words, FAKE="brief", PORTCHECK_DASHBOARD_TOKEN=TOKEN)
+    first = start(words, FAKE="once", PORTCHECK_DASHBOARD_TOKEN=TOKEN)
     place = first.said("event=started").partition("dashboard=")[2].split()[0]
     first.said("event=recorded")
     request = urllib.request.Request(
