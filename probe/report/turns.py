@@ -9,7 +9,7 @@ import msgspec
 
 from probe.model.change import Change, Changes, Turn
 from probe.report import wording
-from probe.report.text import listed, name
+from probe.report.text import name
 from probe.report.turnwords import TURNS, counted
 from probe.report.ways import ways
 
@@ -92,7 +92,10 @@ def _turned(turn: Turn, changes: tuple[Change, ...], title: Callable[[CheckResul
     made.sort(key=lambda group: -group.number)
     shown = tuple(made[:MOST_GROUPS])
     left_out = sum(group.number for group in made[MOST_GROUPS:])
-    return Turned(turn, TURNS[turn].title, TURNS[turn].tone, len(changes), shown, left_out)
+    tone = TURNS[turn].tone
+    if tone == "deviation" and not any(change.counts for change in changes):
+        tone = "advice"  # red is for what fails a run
+    return Turned(turn, TURNS[turn].title, tone, len(changes), shown, left_out)
 
 
 def _group(title: str, anchor: str, changes: list[Change]) -> Group:
@@ -115,9 +118,9 @@ def _group(title: str, anchor: str, changes: list[Change]) -> Group:
 
 
 def _outcome(change: Change) -> str:
-    """`pass → blocked · network`, `was blocked · network`."""
+    """`pass → blocked · network`, `blocked · network → blocked · network · waived`, `was blocked · network`."""
     then, now = (_told(row) if row is not None else "" for row in (change.before, change.now))
-    if change.turn is Turn.STILL:
+    if change.turn is Turn.STILL or then == now:
         return now
     if change.now is None:
         return f"was {then}"
@@ -125,4 +128,4 @@ def _outcome(change: Change) -> str:
 
 
 def _told(row: CheckResult) -> str:
-    return listed(filter(None, (f"{row.verdict} · {row.cause}" if row.cause else str(row.verdict),)))
+    return " · ".join(filter(None, (row.verdict, row.cause, wording.aside(row))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.model.words import Expect, Need
 from probe.report.causes import MEANINGS
-from probe.report.findings import Weight
+from probe.report.findings import Weight, weight
 from probe.report.grouping import Kind, service, unclaimed
 from probe.report.text import SENTENCE, count, folded, listed, name, sentence
 from probe.report.ways import ports
@@ -55,6 +55,12 @@ def verdict(check: CheckResult) -> str:
 def why(check: CheckResult) -> str:
     """`network: by a device on the way`; where nothing proves a cause, says so."""
     return f"{check.cause}: {MEANINGS[check.cause].brief}" if check.cause else "no cause is proven"
+
+
+def aside(check: CheckResult) -> str:
+    """`waived` or `advice` of what fails no run though it fails; empty for all else."""
+    worth = weight(check)
+    return WEIGHTS[worth] if worth in (Weight.ADVICE, Weight.WAIVED) else ""
 
 
 def advice(members: tuple[CheckResult, ...]) -> str:

@@ -10,6 +10,7 @@ from probe.model.change import Change, Changes, Turn
 from probe.model.result import CheckResult
 from probe.report import html, turns
 
+from . import example
 from .test_html import EVIL, Page
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ def test_the_page_answers_what_changed_and_leads_to_the_findings(rich: Report, s
     links = {href[1:] for href in Page(section.encode()).links}
     assert len(links) == 2
     assert links <= places
+
+
+def test_what_fails_no_run_is_said_so_and_is_not_red(rich: Report) -> None:
+    """Verdict and cause are the same: without the word nobody would see what changed."""
+    row = next(check for check in rich.checks if check.deviates)
+    accepted = msgspec.structs.replace(row, waived=example.WAIVERS[0])
+    both = change(Turn.CHANGED, accepted, row), change(Turn.FLAPPING, row, row)
+    told = {one.turn: one.groups[0].outcome for one in turns.turned(changes(rich, *both), lambda _: ("", ""))}
+    outcome = f"{row.verdict} · {row.cause}"
+    assert told == {Turn.CHANGED: f"{outcome} → {outcome} · waived", Turn.FLAPPING: outcome}
+    advice = next(check for check in rich.checks if check.verdict == "exposed" and not check.deviates)
+    (new,) = turns.turned(changes(rich, change(Turn.NEW, advice, None)), lambda _: ("", ""))
+    assert (new.tone, new.groups[0].outcome) == ("advice", "exposed · stand-in · advice, and was not checked before")
 
 
 def test_rows_made_anew_by_the_history_are_found_too(rich: Report) -> None:
