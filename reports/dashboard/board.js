@@ -53,10 +53,14 @@
   const clock = setInterval(tick, 1000);
   tick();
 
+  const head = (words) => {
+    part("title").textContent = words;
+    document.title = `${live.dataset.audit}: ${words[0].toLowerCase()}${words.slice(1)} · portcheck`;
+  };
   const show = (state) => {
     const running = state.done !== null;
     part("run").hidden = !running;
-    part("title").textContent = running ? "A run is under way" : "No run is under way";
+    head(running ? "A run is under way" : live.dataset.idle);
     if (!running) return;
     document.querySelectorAll(".notice, main > form").forEach((one) => one.remove());
     part("end").textContent = "";
@@ -71,9 +75,8 @@
   };
   const end = (told) => {
     clearInterval(clock);
-    part("title").textContent = "The run has ended";
-    part("bar").value = part("bar").max;
-    part("words").textContent = "";
+    head("The run has ended");
+    part("run").hidden = true; // how far it came is no news any more
     const link = document.createElement("a");
     link.href = told.to;
     link.className = told.tone;

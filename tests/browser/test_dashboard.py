@@ -112,9 +112,12 @@ async def test_a_run_is_started_by_keyboard_alone(board: Board, opened: Opener) 
         if await page.evaluate("document.activeElement.textContent") == "Run now: nightly":
             break
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/live?started")
+    await page.wait_for_url("**/live?started=4")
     assert board.desk.started == ["nightly"]
-    assert "A run was asked for" in await page.locator(".notice").inner_text()
+    assert await heading(page) == "A run was asked for"
+    board.desk.tell("nightly", progress=progress("nightly", 1))
+    await page.get_by_role("heading", name="A run is under way").wait_for()
+    assert await page.title() == "nightly: a run is under way · portcheck"
 
 
 async def test_a_second_run_is_not_started(board: Board, opened: Opener) -> None:
@@ -195,7 +198,7 @@ async def test_people_log_in_and_come_back_by_a_link_from_elsewhere(
         await page.wait_for_url("**/runs/1#finding-1")
         await page.get_by_role("link", name="nightly").click()
         await page.get_by_role("button", name="Run now").click()
-        await page.wait_for_url("**/live?started")
+        await page.wait_for_url("**/live?started=4")
         await page.get_by_role("button", name="Log out").click()
         await page.wait_for_url("**/login")
         await page.goto(board.url)

@@ -14,6 +14,7 @@ from probe.audit import log
 from probe.audit.web import told
 from probe.audit.web.guard import Refused
 from probe.audit.web.templates import path
+from probe.history.values import RunState
 from probe.report.text import sentence
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ def _ended(state: AuditState) -> dict[str, object]:
     if last is None:
         return {"said": "The run has ended.", "tone": "nothing", "to": path("audits", state.name)}
     whole = last.state.value in ("finished", "interrupted")
+    ended = f"Run {last.number:,} has ended. " if last.state is RunState.FINISHED else ""
     return {
-        "said": f"Run {last.number:,} has ended. {told.sentence(last)}",
+        "said": ended + told.sentence(last),
         "tone": told.tone(last),
         "to": path("audits", state.name, "runs", last.number) if whole else path("audits", state.name),
     }

@@ -84,13 +84,14 @@ class Pages:
         self._guard.require_form(request, (await _fields(request)).get("form", ""))
         if view.state is None:
             raise Refused(404, "The service has no such audit any more: only its runs are kept.")
-        said = "started" if self._desk.start(view.name) else "busy"
+        # The page says that a run was asked for until there is one after the latest that is known now.
+        said = f"started={view.newest}" if self._desk.start(view.name) else "busy"
         return web.Response(status=303, headers={"Location": f"{path('audits', view.name, 'live')}?{said}"})
 
     async def live(self, request: web.Request) -> web.Response:
         view = await self._audit(request)
-        said = next((word for word in ("started", "busy") if word in request.query), "")
-        return self._page(request, "live.html", view=view, said=said)
+        asked = request.query.get("started") == str(view.newest)
+        return self._page(request, "live.html", view=view, asked=asked, busy="busy" in request.query)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         view = await self._audit(request)

@@ -9,6 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from probe.history.values import RunRecord, RunState
+from probe.report import wording
 from probe.report.findings import weight
 from probe.report.text import count
 from probe.text import printable
@@ -125,6 +126,11 @@ def overall(latest: Iterable[RunRecord | None]) -> tuple[str, str]:
 def colour(row: CheckResult) -> str:
     """The class of a row: only the worst colour for what fails a run."""
     return weight(row).name.lower()
+
+
+def aside(row: CheckResult) -> str:
+    """What stands beside a verdict: `network`, `network, waived`."""
+    return ", ".join(filter(None, (row.cause, wording.aside(row))))
 
 
 def when(text: str | None) -> Markup:

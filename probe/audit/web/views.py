@@ -37,22 +37,32 @@ class AuditView(msgspec.Struct, frozen=True, kw_only=True):
     lasting: Lasting | None
 
     @property
+    def standing(self) -> RunRecord | None:
+        """The run that says how the audit stands: the latest that finished, or if none has, the latest attempt."""
+        return self.finished or self.stumbled
+
+    @property
     def tone(self) -> str:
-        return told.tone(self.finished)
+        return told.tone(self.standing)
 
     @property
     def word(self) -> str:
-        return told.word(self.finished) if self.finished else "no run yet"
+        return told.word(self.standing) if self.standing else "no run yet"
 
     @property
     def sign(self) -> str:
-        return told.sign(self.finished)
+        return told.sign(self.standing)
 
     @property
     def stumbled(self) -> RunRecord | None:
         """The latest run, if it came to nothing."""
         newest = next((run for run in self.runs if run.state is not RunState.RUNNING), None)
         return newest if newest is not None and newest.state is not RunState.FINISHED else None
+
+    @property
+    def newest(self) -> int:
+        """The number of the latest run, 0 where there is none."""
+        return self.runs[0].number if self.runs else 0
 
     @property
     def strip(self) -> tuple[RunRecord, ...]:

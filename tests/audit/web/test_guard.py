@@ -116,7 +116,7 @@ async def test_only_our_own_form_starts_a_run(opened: Opened, desk: Desk) -> Non
                 assert answer.status == 403, (said, fields)
         assert desk.started == []
         async with client.post(RUN, data={"form": form}, headers={"Origin": here}, allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (303, "/audits/nightly/live?started")
+            assert (answer.status, answer.headers["Location"]) == (303, "/audits/nightly/live?started=3")
         assert desk.started == ["nightly"]
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from probe.audit.web import Listen, live, serve
+from probe.history.values import RunState
 from tests.report import example
 
 from .desk import Desk, Metrics, progress
@@ -71,6 +72,15 @@ async def test_a_run_that_was_over_before_it_was_seen(opened: Opened, desk: Desk
         name, value = await stream.event()
         assert (name, value["to"], value["tone"]) == ("ended", "/audits/nightly/runs/4", "deviation")
         assert value["said"].startswith("Run 4 has ended. 9 of 47 checks deviate")
+
+
+async def test_a_run_that_could_not_be_made_is_told_once(opened: Opened, desk: Desk) -> None:
+    async with opened() as client, client.get(EVENTS) as answer:
+        stream = Stream(answer)
+        assert await stream.event() == ("state", {"done": None})
+        desk.lose("nightly", 3, RunState.FAILED, "hosts.txt: there is no such file")
+        name, value = await stream.event()
+        assert (name, value["said"]) == ("ended", "Run 4 could not be made.")
 
 
 async def test_silence_is_broken_now_and_then(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,7 @@ async def test_checks_are_found_by_their_words(opened: Opened) -> None:
     async with opened() as client:
         page = await read(client, "/audits/nightly/checks")
         assert "24 checks that do not pass" in page
+        assert "<small>listening, advice</small>" in page
         page = await read(client, "/audits/nightly/checks?q=redis-1+BLOCKED&run=2")
         assert "5 checks with" in page
         page = await read(client, "/audits/nightly/checks?q=nowhere-to-be-found")
@@ -155,6 +156,30 @@ async def test_who_comes_late_is_told_so(opened: Opened, desk: Desk) -> None:
         assert "A run is under way" in await read(client, "/audits/nightly/live")
         async with client.get("/audits/nightly/live") as answer:
             assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in await answer.text()
+
+
+async def test_that_a_run_was_asked_for_is_said_until_there_is_one(opened: Opened, desk: Desk) -> None:
+    async with opened() as client:
+        page = await read(client, "/audits/nightly/live?started=3")
+        assert "A run was asked for" in page
+        assert "<button>Run now" not in page
+        desk.lose("nightly", 4, RunState.FAILED, "hosts.txt: there is no such file")
+        page = await read(client, "/audits/nightly/live?started=3")
+        assert "No run is under way" in page
+        assert "<button>Run now" in page
+
+
+async def test_an_audit_whose_runs_all_failed_has_failed(opened: Opened, desk: Desk) -> None:
+    """And is not one without a run."""
+    address = f"/audits/{quote(HOSTILE, safe='')}"
+    async with opened() as client:
+        page = await read(client, address)
+        assert ": no run yet · portcheck</title>" in page
+        assert "<button>Run now" in page
+        desk.lose(HOSTILE, 1, RunState.FAILED, "hosts.txt: there is no such file")
+        assert ": failed · portcheck</title>" in await read(client, address)
+        desk.tell(HOSTILE, progress=progress(HOSTILE, 3))
+        assert "<button>Run now" not in await read(client, address), "one is under way"
 
 
 async def test_metrics_say_what_they_are_asked_for(opened: Opened) -> None:
