@@ -83,7 +83,7 @@ def _list(history: History, arguments: argparse.Namespace) -> None:
     print(tabulate(rows, headers=(*_BRIEF, "TOOK", *_COUNTS), tablefmt="plain") if rows else "no such run")
     for one in shown:
         if one.problem:
-            print(f"run {one.number}: {one.problem}")
+            print(f"run {one.number}:", one.problem.replace("\n", "\n  "))
     if len(runs) > len(shown) > 0:
         print(f"… older ones: portcheck history list {printable(arguments.audit)} --before {shown[-1].number}")
 

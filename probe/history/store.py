@@ -23,7 +23,7 @@ from probe.history.runs import FINISHED, add_run, audit_number, ended, find_runs
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally, run_name
 from probe.model.answer import answer
 from probe.model.change import Changes
-from probe.text import printable
+from probe.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,7 +222,7 @@ class History:
             record = msgspec.structs.replace(
                 run,
                 state=state,
-                problem=printable(problem)[:2000],
+                problem=printable_lines(problem)[:2000],
                 finished=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
                 seconds=seconds_from(started, now),
             )
@@ -286,7 +286,7 @@ class History:
         if run.state is not RunState.FINISHED or run.summary is None:
             raise NotKept(
                 f"{self.place}: run {number} of {printable(audit)!r} has no rows: {run.state}"
-                + (f" ({run.problem})" if run.problem else "")
+                + (f" ({run.problem.splitlines()[0]})" if run.problem else "")
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
         try:

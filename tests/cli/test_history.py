@@ -35,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         history.record("night", report([*rows_of(cells, "silence"), row("b", "d", evidence=(said,))], number))
     history.begin("night", "run-4", "2026-01-04T02:00:00Z")
     history.recover("night")
-    history.fail("night", "run-5", "2026-01-05T02:00:00Z", RunState.FAILED, "hosts.txt:3:1: no such group")
+    history.fail("night", "run-5", "2026-01-05T02:00:00Z", RunState.FAILED, "hosts.txt:3:1: no group\n  hint: name it")
     history.record("other", report([], 1))
     history.close()
     return place
@@ -85,8 +85,8 @@ def test_list(portcheck: Portcheck, kept: Path) -> None:
         ["AUDIT", "RUNS", "RUN"], ["night", "5", "5"], ["other", "1", "1"],
     ]  # fmt: skip
     out = portcheck("history", "list", "night", "--limit", "4")[1]
-    assert [line.split()[0] for line in out.splitlines()] == ["RUN", "5", "4", "3", "2", "run", "run", "…"]
-    assert "run 5: hosts.txt:3:1: no such group" in out
+    assert [line.split()[0] for line in out.splitlines()] == ["RUN", "5", "4", "3", "2", "run", "hint:", "run", "…"]
+    assert "run 5: hosts.txt:3:1: no group\n    hint: name it\n" in out
     assert "portcheck history list night --before 2" in out
     assert max(map(len, out.splitlines())) <= 80
     assert [line.split()[0] for line in portcheck("history", "list", "night", "--before", "2")[1].splitlines()] == [

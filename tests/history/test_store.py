@@ -356,8 +356,8 @@ def test_how_runs_end(history: History) -> None:
     cut, nothing = history.record("x", report([row("a", "p")], 2, interrupted=True))
     assert (cut.state, cut.outcome, nothing.changes) == (RunState.INTERRUPTED, "interrupted", ())
     assert cut.summary is not None
-    failed = history.fail("x", "run-3", "2026-01-03T02:00:00Z", RunState.FAILED, "no \x1b[31magent")
-    assert (failed.number, failed.problem) == (3, r"no \x1b[31magent")
+    failed = history.fail("x", "run-3", "2026-01-03T02:00:00Z", RunState.FAILED, "no \x1b[31magent\n  hint: start it")
+    assert (failed.number, failed.problem) == (3, "no \\x1b[31magent\n  hint: start it")
     assert history.fail("x", "run-1", "2026-01-01T02:00:00Z", RunState.FAILED, "too late") == record
     history.begin("x", "run-4", "2026-01-04T02:00:00Z")
     assert [(run.number, run.state) for run in history.recover("x")] == [(4, RunState.LOST)]

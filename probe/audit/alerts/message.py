@@ -21,7 +21,7 @@ from probe.report.causes import MEANINGS
 from probe.report.findings import anchor, findings
 from probe.report.text import count, name, sentence, shorten
 from probe.report.turnwords import counted
-from probe.text import printable
+from probe.text import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -162,8 +162,8 @@ def _title(ended: Ended, kept: News, problem: str, *, recovered: bool) -> str:
 
 
 def several_lines(text: str) -> str:
-    """A text of several lines, such as a UserError's, each made printable."""
-    return "\n".join(printable(line) for line in shorten(text, _PROBLEM).split("\n"))
+    """Of the audit itself, as much as a message may carry."""
+    return printable_lines(shorten(text, _PROBLEM))
 
 
 def run_link(base: str, audit: str, number: int) -> str:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from probe.history.values import RunRecord, RunState
 from probe.report import wording
 from probe.report.findings import weight
-from probe.report.text import count
-from probe.text import printable
+from probe.report.text import count, shorten
+from probe.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What a run may be called, with the class that colours it and the sign that says it without colour.
 _TONES = {"conforms": "pass", "deviations": "deviation"}
 _SIGNS = {"pass": "✓", "deviation": "✗", "inconclusive": "?", "failed": "‼", "running": "…", "nothing": "·"}
+_PROBLEM = 2_000  # characters
 _ENDS = {
     RunState.RUNNING: "is under way",
     RunState.INTERRUPTED: "was interrupted",
@@ -144,6 +145,11 @@ def when(text: str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M UTC")
     )
+
+
+def lines(text: str) -> Markup:
+    """What is wrong with an audit, which says where in one line and what to do in the next."""
+    return escape(printable_lines(shorten(text, _PROBLEM)))
 
 
 def span(seconds: float) -> str:

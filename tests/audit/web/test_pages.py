@@ -182,6 +182,13 @@ async def test_an_audit_whose_runs_all_failed_has_failed(opened: Opened, desk: D
         assert "<button>Run now" not in await read(client, address), "one is under way"
 
 
+async def test_what_is_wrong_is_told_in_its_lines(opened: Opened, desk: Desk) -> None:
+    desk.lose("nightly", 4, RunState.FAILED, "<hosts>:3:1: no such group\n  hint: \x1b[31mname it")
+    async with opened() as client:
+        for path in ("/", "/audits/nightly", "/audits/nightly/runs/4"):
+            assert "&lt;hosts&gt;:3:1: no such group\n  hint: \\x1b[31mname it</bdi>" in await read(client, path), path
+
+
 async def test_metrics_say_what_they_are_asked_for(opened: Opened) -> None:
     asked = {"Accept": "application/openmetrics-text"}
     async with opened() as client, client.get("/metrics", headers=asked) as answer:
