@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .conftest import Opener, Watch
 
 HOSTILE = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>\u202e'
+CHECK = f"audits/nightly/checks/{example.rich().checks[0].id}"
 TOKEN = "a token of some length"
 
 
@@ -137,6 +138,11 @@ async def test_the_theme_is_the_readers(board: Board, opened: Opener) -> None:
     assert await page.evaluate(ground) == light
     await page.reload()
     assert await page.evaluate(ground) == light
+    await page.get_by_role("button", name="Theme: light").click()
+    assert await page.evaluate(ground) == dark
+    await page.emulate_media(media="print")
+    assert await page.evaluate(ground) == "rgb(255, 255, 255)", "paper is white"
+    assert await page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 33, 38)"
 
 
 async def test_strangers_names_are_text(board: Board, opened: Opener) -> None:
@@ -172,7 +178,15 @@ async def test_times_are_the_readers(board: Board, opened: Opener) -> None:
 
 async def test_nobody_scrolls_sideways_on_a_phone(board: Board, opened: Opener) -> None:
     page = await opened(board.url, viewport={"width": 360, "height": 700})
-    for path in ("", "audits/nightly", "audits/nightly/live", "audits/nightly/diff", "audits/nightly/checks"):
+    for path in (
+        "",
+        "audits/nightly",
+        "audits/nightly/live",
+        "audits/nightly/diff",
+        "audits/nightly/checks",
+        CHECK,
+        "audits/nightly/runs/4",
+    ):
         await page.goto(board.url + path)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path
 

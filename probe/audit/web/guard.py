@@ -33,8 +33,8 @@ _TITLES = {
     403: (
         "Not allowed",
         (
-            "That did not come from a page of this dashboard, or the page is too old. Go back, reload it, and try again. "
-            "Behind a proxy, `url` in portcheck.toml must be the address that your browser shows."
+            "That did not come from a page of this dashboard, or the page is too old. Go back, reload it, and try "
+            "again. Behind a proxy, `url` in portcheck.toml must be the address that your browser shows."
         ),
     ),
     404: ("Not here", "There is no such page."),
