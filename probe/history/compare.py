@@ -16,7 +16,7 @@ from probe.model.ports import PortSet
 from probe.model.words import Exposure, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from probe.model.result import CheckResult, HostResult, Report
     from probe.model.words import Transport
@@ -27,11 +27,13 @@ _TURNS, _VERDICTS, _SCOPES = list(Turn), list(Verdict), list(Exposure)
 
 def compare(old: Report | None, new: Report) -> Changes:
     """Without `old` everything that fails is new. `since`, `failing` and the like are for a history to tell."""
-    before = _by_line(old.checks if old is not None else ())
-    now = _by_line(new.checks)
+    olds, news = old.checks if old is not None else (), new.checks
+    # Of all other lines there is nothing to tell.
+    telling = {line(row) for row in (*olds, *news) if row.verdict is not Verdict.PASS}
+    before, now = by_line(olds, telling), by_line(news, telling)
     looked = _Looked(old, new)
     place: dict[int, int] = {}  # a row may be of both
-    for number, row in enumerate((*new.checks, *(old.checks if old is not None else ()))):
+    for number, row in enumerate((*news, *olds)):
         place.setdefault(id(row), number)
     changes = [
         change
@@ -39,7 +41,7 @@ def compare(old: Report | None, new: Report) -> Changes:
         for change in _of_line(before.get(key, ()), now.get(key, ()), looked)
     ]
     changes.sort(key=lambda change: (*rank(change), place[id(change.row)]))
-    ours, theirs = ({row.id for row in report.checks} if report is not None else set() for report in (new, old))
+    ours, theirs = ({row.id for row in rows} for rows in (news, olds))
     return Changes(
         old=old.run if old is not None else None,
         new=new.run,
@@ -85,16 +87,16 @@ def _goodness(row: CheckResult) -> tuple[object, ...]:
     return kind, not (row.deviates or row.unsettled), _VERDICTS.index(row.verdict), row.cause or "", row.address
 
 
-def _by_line(rows: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
+def by_line(rows: Iterable[CheckResult], wanted: Container[str]) -> dict[str, list[CheckResult]]:
+    """The rows of lines that are wanted."""
     lines: dict[str, list[CheckResult]] = {}
     for row in rows:
-        lines.setdefault(line(row), []).append(row)
+        if (key := line(row)) in wanted:
+            lines.setdefault(key, []).append(row)
     return lines
 
 
 def _of_line(before: Sequence[CheckResult], now: Sequence[CheckResult], looked: _Looked) -> Iterator[Change]:
-    if all(row.verdict is Verdict.PASS for row in (*before, *now)):
-        return
     turns: dict[tuple[Turn, int, int], tuple[list[tuple[int, int]], CheckResult | None, CheckResult | None]] = {}
     for low, high, old, new in side_by_side(laid(before), laid(now)):
         turn, ports = _turn(old, new), PortSet([(low, high)])

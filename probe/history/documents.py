@@ -27,6 +27,8 @@ _COLUMNS = frozenset({"ports", "elapsed_ms", "rtt_ms"})
 _SEEN = frozenset({"state", "where", "evidence", "detail", "advice", "tls", "listener"})
 _SHORT = 512  # bytes: less is not worth the work
 _LARGEST = 256 * 1024 * 1024
+PASSES, INCONCLUSIVE, FAILS = range(3)
+"""What an interval is without its document."""
 
 
 def _part(name: str, chosen: Iterable[str]) -> tuple[type[Any], Any]:
@@ -64,8 +66,7 @@ def seen(row: CheckResult) -> tuple[bytes, bytes]:
 
 
 def kind(row: CheckResult) -> int:
-    """What an interval is without its document: 0 passes, 1 inconclusive, 2 fails."""
-    return 2 if failing(row) else int(row.verdict is Verdict.INCONCLUSIVE)
+    return FAILS if failing(row) else INCONCLUSIVE if row.verdict is Verdict.INCONCLUSIVE else PASSES
 
 
 def packed(document: bytes) -> bytes:
@@ -89,9 +90,8 @@ def unpacked(stored: bytes) -> bytes:
 
 def row_text(steady_: bytes, seen_: bytes, ports: str, elapsed_ms: float | None, rtt_ms: float | None) -> bytes:
     """A whole row as JSON again."""
-    times = encode((ports, elapsed_ms, rtt_ms)).decode()[1:-1].rsplit(",", 2)
-    tail = f'"ports":{times[0]},"elapsed_ms":{times[1]},"rtt_ms":{times[2]}}}'.encode()
-    return steady_[:-1] + b"," + (seen_[1:-1] + b"," if len(seen_) > 2 else b"") + tail
+    columns = msgspec.json.encode({"ports": ports, "elapsed_ms": elapsed_ms, "rtt_ms": rtt_ms})
+    return b"%b,%b%b" % (steady_[:-1], seen_[1:-1] + b"," if len(seen_) > 2 else b"", columns[1:])
 
 
 _rows = msgspec.json.Decoder(tuple[CheckResult, ...])

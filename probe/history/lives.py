@@ -9,7 +9,7 @@ import msgspec
 
 from probe.history import documents
 from probe.history.database import OPEN
-from probe.history.trends import finished_runs
+from probe.history.runs import finished_runs
 from probe.history.values import Interval
 from probe.model.ports import PortSet
 

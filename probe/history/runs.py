@@ -109,3 +109,14 @@ def audit_number(session: Session, audit: str) -> int:
     """0, which none has, for an audit that nobody knows."""
     found = session.rows("SELECT number FROM audits WHERE name = ?", audit)
     return int(found[0][0]) if found else 0
+
+
+def finished_runs(session: Session, audit: int, number: int) -> list[int]:
+    """The finished runs up to this one, in order."""
+    found = session.rows(
+        "SELECT number FROM runs WHERE audit = ? AND state = ? AND number <= ? ORDER BY number",
+        audit,
+        RunState.FINISHED.value,
+        number,
+    )
+    return [one for (one,) in found]

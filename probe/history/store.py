@@ -17,20 +17,29 @@ from probe.errors import UserError
 from probe.history import documents, exporting, lives, retention, trends
 from probe.history.compare import compare
 from probe.history.database import OPEN
-from probe.history.rebuilding import Known, parts, rebuilt
+from probe.history.outline import outline
+from probe.history.rebuilding import parts, rebuilt
 from probe.history.recording import write_parts, write_rows
-from probe.history.runs import FINISHED, add_run, audit_number, ended, find_runs, put_run, seconds_from
+from probe.history.runs import (
+    FINISHED,
+    add_run,
+    audit_number,
+    ended,
+    find_runs,
+    finished_runs,
+    put_run,
+    seconds_from,
+)
 from probe.history.values import AuditRecord, Interval, NotKept, RunRecord, RunState, Tally, run_name
-from probe.model.answer import answer
-from probe.model.change import Changes
+from probe.model.change import Changes, Turn
 from probe.text import printable, printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from probe.history.database import Database, Lock, Session
     from probe.history.retention import Pruned, Retention
-    from probe.model.result import Report
+    from probe.model.result import Report, Summary
 
 __all__ = ["History", "NotKept", "open_history"]
 
@@ -109,11 +118,7 @@ class History:
     def changes(self, audit: str, old: int | None, new: int) -> Changes:
         """From run `old`, or from the finished run before `new`. Raises NotKept."""
 
-        def work(session: Session) -> Changes:
-            known: Known = {}
-            return self._changes(session, audit, old, self._report(session, audit, new, known), new, known)
-
-        return self._database.read(work)
+        return self._database.read(lambda session: self._changes(session, audit, old, new))
 
     def tallies(self, audit: str, first: int, last: int) -> dict[int, Tally]:
         """What changed in each of the finished runs from `first` to `last`, counted when they were recorded: for lists,
@@ -140,9 +145,8 @@ class History:
         """A run's report and what changed since run `old`, or the finished run before, read at once. Raises NotKept."""
 
         def work(session: Session) -> tuple[Report, Changes]:
-            known: Known = {}
-            report = self._report(session, audit, number, known)
-            return report, self._changes(session, audit, old, report, number, known)
+            report = self._report(session, audit, number)
+            return report, self._changes(session, audit, old, number, report)
 
         return self._database.read(work)
 
@@ -189,7 +193,7 @@ class History:
             nothing = Changes(old=None, new=report.run)
             known = self._known(session, audit, report.run.id)
             if known is not None and known.state is RunState.FINISHED:
-                return known, self._changes(session, audit, None, report, known.number)
+                return known, self._changes(session, audit, None, known.number, report)
             if known is not None and known.state is RunState.INTERRUPTED:
                 return known, nothing
             run = known or add_run(session, audit, report.run.id, report.run.started)
@@ -202,9 +206,10 @@ class History:
             put_run(session, number, record)
             if record.state is not RunState.FINISHED:
                 return record, nothing
-            write_rows(session, number, run.number, self._before(session, audit, run.number) or 0, report.checks)
+            before = next(iter(finished_runs(session, number, run.number)[-2:-1]), 0)
+            write_rows(session, number, run.number, before, report.checks)
             write_parts(session, number, run.number, documents.parts(report))
-            changes = self._changes(session, audit, None, report, run.number)
+            changes = self._changes(session, audit, None, run.number, report)
             write_parts(session, number, run.number, {_TALLY: encode(Tally.of(changes))})
             return record, changes
 
@@ -281,7 +286,7 @@ class History:
             )
         return found[0]
 
-    def _report(self, session: Session, audit: str, number: int, known: Known | None = None) -> Report:
+    def _finished(self, session: Session, audit: str, number: int) -> tuple[RunRecord, Summary]:
         run = self._run(session, audit, number)
         if run.state is not RunState.FINISHED or run.summary is None:
             raise NotKept(
@@ -289,30 +294,42 @@ class History:
                 + (f" ({run.problem.splitlines()[0]})" if run.problem else "")
                 + "\n  hint: `portcheck history list` tells which runs are finished"
             )
+        return run, run.summary
+
+    def _report(self, session: Session, audit: str, number: int, some: Sequence[int] | None = None) -> Report:
+        """With `some`, the rows of these intervals alone (probe.history.outline)."""
+        run, summary = self._finished(session, audit, number)
         try:
-            report = rebuilt(session, audit_number(session, audit), run, run.summary, {} if known is None else known)
+            report = rebuilt(session, audit_number(session, audit), run, summary, some)
         except ValueError as error:
             raise self._database.damaged(error) from None
-        # What passed may be gone by now: then nothing is told that would not be the same with it.
-        if report is None or answer(report).value != run.outcome:
+        if report is None:
             raise NotKept(
                 f"{self.place}: of run {number} of {printable(audit)!r} only how it ended is kept: {run.outcome}\n"
                 "  hint: `portcheck history prune --days` says how long runs are kept whole"
             )
         return report
 
-    def _before(self, session: Session, audit: str, number: int) -> int | None:
-        found = find_runs(session, audit, f"{FINISHED} AND runs.number < ?", 1, number)
-        return found[0].number if found else None
-
     def _changes(
-        self, session: Session, audit: str, old: int | None, new: Report, number: int, known: Known | None = None
+        self, session: Session, audit: str, old: int | None, number: int, report: Report | None = None
     ) -> Changes:
-        """`known`: the rows of `new`, where it was read from here."""
-        before = self._before(session, audit, number) if old is None else old
-        older = self._report(session, audit, before, known) if before is not None else None
-        rows = older.checks if older is not None else ()
-        told = trends.told(session, audit_number(session, audit), number, compare(older, new), rows, new.checks)
+        """`report` is that of run `number`, where it is at hand: otherwise as little of it is read as can be."""
+        for one in (number, old):
+            if one is not None:
+                self._finished(session, audit, one)
+        key = audit_number(session, audit)
+        finished = finished_runs(session, key, number)
+        before = old if old is not None else next(iter(finished[-2:-1]), None)
+        seen = outline(session, key, before, finished)
+        new = report if report is not None else self._report(session, audit, number, seen.new)
+        older = self._report(session, audit, before, seen.old) if before is not None else None
+        found = compare(older, new)
+        if report is None and any(one.turn is Turn.FIXED and one.now is None for one in found.changes):
+            # Closed, it says. Whether it was tried under another rule now is in a row that may pass.
+            new = self._report(session, audit, number)
+            found = compare(older, new)
+        found = msgspec.structs.replace(found, appeared=seen.appeared, vanished=seen.vanished)
+        told = trends.told(session, key, finished, seen, found, older.checks if older is not None else (), new.checks)
         return msgspec.structs.replace(told, names=(run_name(audit, before or 0), run_name(audit, number)))
 
     def _known(self, session: Session, audit: str, run_id: str) -> RunRecord | None:

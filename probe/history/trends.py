@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.history.compare import failing, laid, line, rank, side_by_side
-from probe.history.values import RunState
+from probe.history.compare import by_line, failing, laid, line, rank, side_by_side
+from probe.history.documents import FAILS, INCONCLUSIVE, PASSES
 from probe.model.change import Change, Changes, Turn
 from probe.model.ports import PortSet
 from probe.model.words import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from probe.history.database import Row, Session
+    from probe.history.outline import Outline
     from probe.model.result import CheckResult
 
 WINDOW = 10
 """How many finished runs back one looks for what goes to and fro."""
 TURNS = 3
 """From failing to passing or back, or from measured to not measured or back, so often within them: flapping."""
-_PASSES, _UNKNOWN, _FAILS = 0, 1, 2
 _CHUNK = 500
 
 
@@ -65,19 +65,20 @@ class _Trend(msgspec.Struct, frozen=True):
 def told(
     session: Session,
     audit: int,
-    number: int,
+    finished: Sequence[int],
+    seen: Outline,
     changes: Changes,
     old: Iterable[CheckResult],
     new: Iterable[CheckResult],
 ) -> Changes:
-    """The changes from the `old` rows to the `new` ones, those of run `number`, with what the runs before it tell."""
-    finished = finished_runs(session, audit, number)
+    """The changes from the `old` rows to the `new` ones, those of the last of the `finished` runs, with what the runs
+    before it tell. Of either, the rows of the outline are enough.
+    """
     window = finished[-WINDOW:]
-    restless = _restless(session, audit, window)
-    lines = _lines(session, audit, {line(change.row) for change in changes.changes} | restless)
-    known = _Known(finished, window, lines)
+    wanted = {line(change.row) for change in changes.changes} | seen.restless
+    known = _Known(finished, window, _lines(session, wanted, seen.lines, window))
     made = [one for change in changes.changes for one in known.with_trend(change)]
-    made += known.unspoken(made, _of_lines(old, restless), _of_lines(new, restless))
+    made += known.unspoken(made, by_line(old, seen.restless), by_line(new, seen.restless))
     made.sort(key=rank)
     began = _began(session, audit, {one.since_run for one in made if one.since_run is not None})
     return msgspec.structs.replace(
@@ -87,17 +88,6 @@ def told(
             for one in made
         ),
     )
-
-
-def finished_runs(session: Session, audit: int, number: int) -> list[int]:
-    """The finished runs up to this one, in order."""
-    found = session.rows(
-        "SELECT number FROM runs WHERE audit = ? AND state = ? AND number <= ? ORDER BY number",
-        audit,
-        RunState.FINISHED.value,
-        number,
-    )
-    return [one for (one,) in found]
 
 
 class _Known:
@@ -173,14 +163,14 @@ class _Known:
 
     def _trend(self, past: Sequence[_Stretch]) -> _Trend:
         kinds = [_kind(past, number) for number in self._window]
-        wavers = _is_restless(kind for kind in kinds if kind in (_PASSES, _FAILS))
-        flickers = _is_restless(kind == _UNKNOWN for kind in kinds if kind is not None)
+        wavers = _is_restless(kind for kind in kinds if kind in (PASSES, FAILS))
+        flickers = _is_restless(kind == INCONCLUSIVE for kind in kinds if kind is not None)
         since, place = None, len(self._finished)
         # From one stretch to the one before it, as long as they follow each other.
         while place and (found := _failing_at(past, self._finished[place - 1])) is not None:
             place = bisect_left(self._finished, found.first)
             since = self._finished[place]
-        return _Trend(since, kinds.count(_FAILS), kinds.count(_UNKNOWN), wavers, flickers)
+        return _Trend(since, kinds.count(FAILS), kinds.count(INCONCLUSIVE), wavers, flickers)
 
 
 def _is_restless(fates: Iterable[object]) -> bool:
@@ -199,48 +189,30 @@ def _kind(past: Iterable[_Stretch], number: int) -> int | None:
 
 def _failing_at(past: Iterable[_Stretch], number: int) -> _Stretch | None:
     """That which began first."""
-    found = [one for one in past if one.kind == _FAILS and one.first <= number <= one.last]
+    found = [one for one in past if one.kind == FAILS and one.first <= number <= one.last]
     return min(found, key=lambda one: one.first) if found else None
-
-
-def _of_lines(rows: Iterable[CheckResult], wanted: set[str]) -> dict[str, list[CheckResult]]:
-    found: dict[str, list[CheckResult]] = {}
-    for row in rows if wanted else ():
-        if (key := line(row)) in wanted:
-            found.setdefault(key, []).append(row)
-    return found
 
 
 # --- from the tables --------------------------------------------------------------------------------------------------
 
 
-def _restless(session: Session, audit: int, window: Sequence[int]) -> set[str]:
-    """Lines that may have gone to and fro: they failed more than once, or were not measured more than once."""
-    if len(window) <= TURNS:
-        return set()
-    found = session.rows(
-        "SELECT checks.line FROM intervals JOIN checks ON checks.number = intervals.checked "
-        "WHERE intervals.audit = ? AND intervals.first <= ? AND intervals.last >= ? AND intervals.kind <> ? "
-        "GROUP BY checks.line, intervals.kind HAVING count(*) > 1",
-        audit,
+def _lines(
+    session: Session, wanted: Container[str], lines: Mapping[int, str], window: Sequence[int]
+) -> dict[str, list[_Stretch]]:
+    """What was there within the window, and what failed before it."""
+    called = {check: key for check, key in lines.items() if key in wanted}
+    found: dict[str, list[_Stretch]] = {}
+    for check, ports, first, last, kind in chunked(
+        session,
+        "SELECT checked, ports, first, last, kind FROM intervals "
+        "WHERE first <= ? AND (last >= ? OR kind = ?) AND checked IN ({})",
+        list(called),
         window[-1],
         window[0],
-        _PASSES,
-    )
-    return {one for (one,) in found}
-
-
-def _lines(session: Session, audit: int, wanted: set[str]) -> dict[str, list[_Stretch]]:
-    if not wanted:
-        return {}
-    checks = session.rows("SELECT number, line FROM checks WHERE audit = ?", audit)
-    called = {check: key for check, key in checks if key in wanted}
-    lines: dict[str, list[_Stretch]] = {}
-    for check, ports, first, last, kind in chunked(
-        session, "SELECT checked, ports, first, last, kind FROM intervals WHERE checked IN ({})", list(called)
+        FAILS,
     ):
-        lines.setdefault(called[check], []).append(_Stretch(PortSet.parse(ports), first, last, kind))
-    return lines
+        found.setdefault(called[check], []).append(_Stretch(PortSet.parse(ports), first, last, kind))
+    return found
 
 
 def _began(session: Session, audit: int, numbers: set[int]) -> dict[int, str]:

@@ -12,7 +12,11 @@ from hypothesis import given as givens
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from probe.history import trends
+from probe.history.compare import compare
+from probe.history.outline import outline
 from probe.history.retention import Retention
+from probe.history.runs import audit_number, finished_runs
 from probe.history.store import History, NotKept
 from probe.history.trends import TURNS, WINDOW
 from probe.history.values import RunState
@@ -29,6 +33,7 @@ from .test_compare import expected, looked, open_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from probe.history.database import Session
     from probe.model.change import Changes
     from probe.model.result import CheckResult
 
@@ -47,7 +52,26 @@ def pasts(draw: st.DrawFn) -> list[Report]:
     ]
 
 
-def held_against_model(examples: int) -> Callable[[Callable[[History, list[Report]], None]], Callable[..., None]]:
+@st.composite
+def listeners(draw: st.DrawFn) -> list[Report]:
+    """Three runs in which something listens on ports of no name, and some ports have a name."""
+    ports = st.sets(st.sampled_from(("22", "80", "6379")))
+    return [
+        looked(
+            [
+                row("a", "p"),
+                *(open_port(one, f"u{one}") for one in sorted(draw(ports))),
+                *(row(f"r{one}", "p", one) for one in sorted(draw(ports))),
+            ],
+            number,
+        )
+        for number in range(1, 4)
+    ]
+
+
+def held_against_model(
+    examples: int, runs: st.SearchStrategy[list[Report]] | None = None
+) -> Callable[[Callable[[History, list[Report]], None]], Callable[..., None]]:
     """A property of the past of one audit. One history serves all examples: each has an audit of its own. With a server
     they take longer, and a few of them tell whether it understands the same SQL.
     """
@@ -55,7 +79,7 @@ def held_against_model(examples: int) -> Callable[[Callable[[History, list[Repor
     def wrap(test: Callable[[History, list[Report]], None]) -> Callable[..., None]:
         def run(history: History, place: str) -> None:
             @settings(max_examples=4 if "://" in place else examples)
-            @givens(pasts())
+            @givens(runs if runs is not None else pasts())
             def each(past: list[Report]) -> None:
                 test(history, past)
 
@@ -136,15 +160,39 @@ def test_runs_and_changes_are_as_they_were(history: History, past: list[Report])
         )
 
 
+def as_of_all_rows(history: History, audit: str, old: int, new: int) -> Changes:
+    """What changed, told by all rows of both runs and not only by those that a history finds worth reading."""
+    older, newer = history.report(audit, old), history.report(audit, new)
+
+    def work(session: Session) -> Changes:
+        number = audit_number(session, audit)
+        finished = finished_runs(session, number, new)
+        seen = outline(session, number, old, finished)
+        return trends.told(session, number, finished, seen, compare(older, newer), older.checks, newer.checks)
+
+    return history._database.read(work)
+
+
 @held_against_model(25)
 def test_any_two_runs_can_be_compared(history: History, past: list[Report]) -> None:
     audit, _ = recorded(history, past)
-    first, last = letters(past[0]), letters(past[-1])
-    found = told(history.changes(audit, 1, len(past)))
-    for place in first.keys() | last.keys():
-        turn = expected(first.get(place), last.get(place))
-        given = found.get(place, (None,))[0]
-        assert given == turn or given is Turn.FLAPPING, place
+    for old, new in {(1, len(past)), (len(past), 1), (max(1, len(past) - 1), len(past))}:
+        first, last = letters(past[old - 1]), letters(past[new - 1])
+        changes = history.changes(audit, old, new)
+        found = told(changes)
+        for place in first.keys() | last.keys():
+            turn = expected(first.get(place), last.get(place))
+            given = found.get(place, (None,))[0]
+            assert given == turn or given is Turn.FLAPPING, place
+        assert changes == as_of_all_rows(history, audit, old, new) == history.told(audit, new, old)[1]
+
+
+@held_against_model(25, listeners())
+def test_a_listener_that_is_gone_is_told_as_of_all_rows(history: History, past: list[Report]) -> None:
+    """Whether its port was asked under another rule is in a row that passes, which nobody would read otherwise."""
+    audit, _ = recorded(history, past)
+    for old, new in ((1, 2), (2, 3), (1, 3), (3, 1)):
+        assert history.changes(audit, old, new) == as_of_all_rows(history, audit, old, new)
 
 
 @held_against_model(25)
@@ -257,6 +305,7 @@ def test_what_goes_to_and_fro_is_told_as_such_until_it_has_been_quiet(history: H
     turns = []
     for number, letter in enumerate("npnppipppppppppn", 1):
         found = history.record("x", report([row("a", letter)], number))[1].changes
+        assert history.changes("x", None, number).changes == found
         turns.append(found[0].turn if found else None)
     to_and_fro = [Turn.FLAPPING] * 5
     # The third turn is in run 4. What was not measured is no turn, and is told as that. Run 11 no longer sees run 1.
