@@ -109,14 +109,13 @@ def findings(report: Report) -> tuple[Finding, ...]:
     """Everything that is no pass, worst first: by weight, then severity; the largest group first among equals."""
     names = {address: host.name for host in report.hosts for address in host.addresses}
     by_weight: defaultdict[Weight, list[CheckResult]] = defaultdict(list)
-    heaviest = _listeners(report.checks)
-    for check in report.checks:
-        worth = weight(check)
+    weighed = [(worth, check) for check in report.checks if (worth := weight(check)) is not Weight.PASS]
+    heaviest = _listeners(weighed)
+    for worth, check in weighed:
         by_weight[worth if worth is Weight.WAIVED else heaviest.get(listened(check), worth)].append(check)
     made = [
         Finding(worth, kind, members, _sights(kind, members), _devices(members, names) if kind is Kind.DEVICE else {})
         for worth, rows in by_weight.items()
-        if worth is not Weight.PASS
         for kind, members in together(rows, names)
     ]
     return tuple(sorted(made, key=_rank))
@@ -138,14 +137,14 @@ def _devices(members: Iterable[CheckResult], names: Mapping[str, str]) -> dict[s
     return devices
 
 
-def _listeners(checks: Iterable[CheckResult]) -> dict[Hashable, Weight]:
+def _listeners(weighed: Iterable[tuple[Weight, CheckResult]]) -> dict[Hashable, Weight]:
     """A program that is exposed is one finding, and worth what its worst row is: to some it may be a deviation, to
     others advice.
     """
     found: dict[Hashable, Weight] = {}
-    for check in checks:
+    for worth, check in weighed:
         if (what := listened(check)) is not None:
-            found[what] = max(found.get(what, Weight.NOTHING), weight(check))
+            found[what] = max(found.get(what, Weight.NOTHING), worth)
     return found
 
 

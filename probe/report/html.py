@@ -28,7 +28,7 @@ from probe.report.ways import ways
 from probe.resources import folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jinja2 import Environment
 
@@ -60,6 +60,7 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
     told = _named(findings(report))
     packed = pack(report, [(one.anchor, one.finding) for one in told])
     said, numbers = verdict_sentence(report)
+    cells = overview(report)
     page = (
         _environment()
         .get_template("report.html")
@@ -80,12 +81,12 @@ def render(report: Report, changes: Changes | None = None) -> bytes:
             packed=packed,
             data=Markup(packed.data),  # noqa: S704  (without any <)
             causes=[cause for cause in Cause if any(one.finding.example.cause is cause for one in told)],
-            map=_map(report),
+            map=_map(cells),
             legend=[(worth.name.lower(), wording.SYMBOLS[worth], wording.WEIGHTS[worth]) for worth in reversed(Weight)],
             facts=_facts(report),
             gaps=_gaps(report),
             waivers=waivers.stale(report),
-            roles={role for row in report.checks for role in (row.source_role, row.target_role)},
+            roles={role for pair in cells for role in pair},
             most_hosts=_MOST_HOSTS,
             most_unnamed=_MOST_UNNAMED,
             most_waivers=_MOST_WAIVERS,
@@ -266,8 +267,7 @@ class Map(msgspec.Struct, frozen=True):
     left_out: int
 
 
-def _map(report: Report) -> Map:
-    cells = overview(report)
+def _map(cells: Mapping[tuple[str, str], dict[Weight, int]]) -> Map:
     sources, targets = (sorted({pair[end] for pair in cells}) for end in (0, 1))
     rows = tuple(
         (

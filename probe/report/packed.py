@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,6 +38,7 @@ _WORDS = ("verdict", "cause", "transport", "protocol", "expect", "policy", "need
 _NAMES = ("source_role", "target_role", "service", "ports", "application", "matrix", "rule", "cite")
 KIND = ("weight", "also", *_WORDS, *_NAMES)
 _words_of, _names_of = attrgetter(*_WORDS), attrgetter(*_NAMES)
+_place_of = attrgetter("source", "target", "service", "ports")
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -106,21 +107,18 @@ class _Kinds(_Table):
     def __init__(self, texts: _Texts) -> None:
         super().__init__()
         self._texts = texts
-        # A word's own hash takes longer than all the rest; there is one of each.
-        self._known: dict[int, int] = {}
+        # A word's own hash takes longer than all the rest; there is one of each, and few ways to put them together.
+        self._known: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def of(self, row: CheckResult, worth: Weight) -> int:
-        text = self._texts.place
-        words = [self._word(word) for word in (worth, *_words_of(row))]
-        also = text(", ".join(row.also)) if row.also else text("")
-        return self.place((words[0], also, *words[1:], *map(text, _names_of(row))))
-
-    def _word(self, word: Any) -> int:
-        found = self._known.get(id(word))
-        if found is None:
-            shown = word.name.lower() if isinstance(word, Weight) else word or ""
-            found = self._known[id(word)] = self._texts.place(str(shown))
-        return found
+        text, words = self._texts.place, (worth, *_words_of(row))
+        key = tuple(map(id, words))
+        known = self._known.get(key)
+        if known is None:
+            said = [word.name.lower() if isinstance(word, Weight) else word or "" for word in words]
+            known = self._known[key] = tuple(text(str(word)) for word in said)
+        also = text(", ".join(row.also)) if row.also else 0
+        return self.place((known[0], also, *known[1:], *map(text, _names_of(row))))
 
 
 def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
@@ -129,24 +127,25 @@ def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
     texts, stories = _Texts(), _Table()
     kinds = _Kinds(texts)
     texts.place("")
-    weighed = [(weight(row), row) for row in report.checks]
-    weighed.sort(key=lambda one: (-one[0], one[1].source, one[1].target, one[1].service, one[1].ports))
+    weighed = [(weight(row), row) for row in sorted(report.checks, key=_place_of)]
+    weighed.sort(key=itemgetter(0), reverse=True)
     rows = weighed[:MOST_ROWS]
-    columns: dict[str, list[Any]] = {name: [] for name in ("kind", "source", "target", "address", "finding", "told")}
+    columns: tuple[list[int], ...] = ([], [], [], [], [])
+    kind, source, target, address, told = columns
+    text = texts.place
     failing = explained = 0
     for worth, row in rows:
-        columns["kind"].append(kinds.of(row, worth))
-        columns["source"].append(texts.place(row.source))
-        columns["target"].append(texts.place(row.target))
-        columns["address"].append(texts.place(row.address))
-        columns["finding"].append(found.get(id(row), -1))
+        kind.append(kinds.of(row, worth))
+        source.append(text(row.source))
+        target.append(text(row.target))
+        address.append(text(row.address))
         what = 0
         if row.verdict is not Verdict.PASS:
             failing += 1
             if texts.size < _MOST_TOLD:
                 explained += 1
                 what = stories.place(_told(row, texts)) + 1
-        columns["told"].append(what)
+        told.append(what)
     value = {
         "fields": KIND,
         "findings": [anchor for anchor, _ in findings],
@@ -154,7 +153,12 @@ def pack(report: Report, findings: Sequence[tuple[str, Finding]]) -> Packed:
         "kinds": kinds.values,
         "stories": stories.values,
         "ids": [row.id if _ID.match(row.id) else "" for _, row in rows],
-        **columns,
+        "kind": kind,
+        "source": source,
+        "target": target,
+        "address": address,
+        "finding": [found.get(id(row), -1) for _, row in rows],
+        "told": told,
     }
     plain = msgspec.json.encode(value)
     deflated = len(plain) > _PLAIN
