@@ -1,4 +1,4 @@
-"""Pages of runs, made once: a run that has finished stays as it is, and making its page takes a third of a second."""
+"""Pages of runs, made once: a run that has finished stays as it is, and making its page takes a fifth of a second."""
 
 from __future__ import annotations
 
