@@ -19,8 +19,8 @@ from probe.audit.wiring import Wiring, split
 from probe.errors import UserError
 from probe.history.retention import Pruned, Retention
 from probe.history.store import History
-from probe.spec.toml import Document, Table
 from probe.history.values import RunRecord, RunState
+from probe.spec.toml import Document, Table
 
 from .conftest import FAKE
 
