@@ -25,9 +25,11 @@ Keys = tuple[str | int, ...]
 _LARGEST = 1024 * 1024
 _BETWEEN = re.compile(r"(?:[ \t\n]|#[^\n]*+)*+")
 _KEY = re.compile(r"""\s*("(?:[^"\\]|\\.)*+"|'[^']*+'|[A-Za-z0-9_-]++)\s*""")
+# Nothing possessive around what backtracks: Python 3.11.2 takes that wrongly (gh-106052). Each turn of these is sure by
+# its first character.
 _SCALAR = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}'
-    r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"
+    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}'
+    r"|'''(?:[^']|'{1,2}(?!'))*'{3,5}"
     r'|"(?:[^"\\]|\\.)*+"'
     r"|'[^']*+'"
     r"|[^,\]}#\n]++",

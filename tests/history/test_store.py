@@ -19,7 +19,7 @@ from probe.history.retention import Retention
 from probe.history.runs import audit_number, finished_runs
 from probe.history.store import History, NotKept
 from probe.history.trends import TURNS, WINDOW
-from probe.history.values import RunState
+from probe.history.values import RunState, run_name
 from probe.model.certificate import TlsSeen
 from probe.model.change import Change, Turn
 from probe.model.ports import PortSet
@@ -168,7 +168,8 @@ def as_of_all_rows(history: History, audit: str, old: int, new: int) -> Changes:
         number = audit_number(session, audit)
         finished = finished_runs(session, number, new)
         seen = outline(session, number, old, finished)
-        return trends.told(session, number, finished, seen, compare(older, newer), older.checks, newer.checks)
+        changes = msgspec.structs.replace(compare(older, newer), names=(run_name(audit, old), run_name(audit, new)))
+        return trends.told(session, number, finished, seen, changes, older.checks, newer.checks)
 
     return history._database.read(work)
 
