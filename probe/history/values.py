@@ -49,16 +49,21 @@ def run_name(audit: str, number: int) -> str:
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run changed, in numbers: how many changes took each turn, as was told when it was recorded. `first`:
-    there was no run to compare with.
+    """What a run changed, in numbers: how many changes took each turn, as was told when it was recorded, and how many
+    of them count. `first`: there was no run to compare with.
     """
 
     turns: dict[Turn, int] = {}
+    counting: dict[Turn, int] = {}
     first: bool = False
 
     @classmethod
     def of(cls, changes: Changes) -> Tally:
-        return cls(turns=dict(Counter(change.turn for change in changes.changes)), first=changes.old is None)
+        return cls(
+            turns=dict(Counter(change.turn for change in changes.changes)),
+            counting=dict(Counter(change.turn for change in changes.changes if change.counts)),
+            first=changes.old is None,
+        )
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

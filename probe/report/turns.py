@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from probe.model.result import CheckResult
 
-_NEWS = (Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED, Turn.FIXED)
+NEWS = (Turn.NEW, Turn.CHANGED, Turn.FLAPPING, Turn.UNMEASURED, Turn.FIXED)
 MOST_GROUPS, _MOST_LINES = 60, 6
 
 
@@ -53,12 +53,12 @@ def sentence(changes: Changes) -> str:
     """`2 new deviations, 1 fixed since the last run.`; what fails no run is not counted where something does."""
     if changes.old is None:
         return "The first run: there is nothing to compare it with yet."
-    what = changes.of(*_NEWS)
+    what = changes.of(*NEWS)
     counting = [change for change in what if change.counts]
     if not what:
         return "Nothing changed."
     numbers = Counter(change.turn for change in counting or what)
-    words = [counted(turn, numbers[turn], deviations=bool(counting)) for turn in _NEWS if numbers[turn]]
+    words = [counted(turn, numbers[turn], deviations=bool(counting)) for turn in NEWS if numbers[turn]]
     aside = "" if counting else ", none of which fails a run"
     return f"{', '.join(words)} since the run before{aside}."
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-RUNS = int(os.environ.get("PORTCHECK_TEST_RUNS", "30"))  # 1,000 take a minute
+RUNS = int(os.environ.get("PORTCHECK_TEST_RUNS", "16"))  # 1,000 take a minute
 
 
 class Swift:

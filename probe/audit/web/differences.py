@@ -98,14 +98,16 @@ def sentence(changes: Changes, old: RunRecord | None) -> tuple[str, str]:
 
 
 def words(tally: Tally | None) -> list[tuple[str, str]]:
-    """What changed in one run as (words, class); what goes on as before is no change."""
+    """What changed in one run as (words, class), counted as in `sentence`; what goes on as before is no change."""
     if tally is None:
         return [("compare", "nothing")]
     if tally.first:
         return [("the first run", "nothing")]
+    counting = any(tally.counting.get(turn) for turn in turns.NEWS)
+    numbers = tally.counting if counting else tally.turns
     found = [
-        (f"{number:,} {one.brief}", one.tone)
+        (f"{number:,} {one.brief}", "advice" if one.tone == "deviation" and not counting else one.tone)
         for turn, one in TURNS.items()
-        if turn is not Turn.STILL and (number := tally.turns.get(turn))
+        if turn is not Turn.STILL and (number := numbers.get(turn))
     ]
     return found or [("nothing", "nothing")]
