@@ -147,17 +147,22 @@ def _some(ways: list[_Way]) -> list[_Way]:
 
 
 def _tell(ways: Iterable[_Way], own: Mapping[int, Path]) -> None:
-    """`own`: the paths of those that were followed. The others share a bad next hop if all of one's flows got through
-    for none of these: else it is a matter of the port.
+    """`own`: the paths of those that were followed. All share a bad next hop if all of one's flows got through for none
+    of these: else it is a matter of the port. They share the path that tells most of it, too: devices answer only so
+    often, and what one path knows another may lack.
     """
     bad = [path for path in own.values() if path.by_flow.bad_hop]
     free = any(path.by_flow.through and not path.by_flow.lost for path in own.values())
-    of_all = max(bad, key=lambda path: len(path.hops)) if bad and not free else None
+    of_all = max(bad, key=_told_of_it) if bad and not free else None
     for errand, piece in ways:
-        path = own.get(id(piece))
-        path = path if path is not None and path.by_flow.bad_hop else of_all
-        if path is not None:
+        path = of_all or own.get(id(piece))
+        if path is not None and path.by_flow.bad_hop:
             errand.replace(piece, [msgspec.structs.replace(piece, path=path)])
+
+
+def _told_of_it(path: Path) -> tuple[bool, bool, int, int]:
+    """How much of the way to the fault devices have told."""
+    return path.rejected is not None, path.forked, path.last.ttl if path.last is not None else -1, len(path.hops)
 
 
 def _passed(errand: Errand, piece: Piece) -> bool:
