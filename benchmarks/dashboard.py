@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import aiohttp
 import msgspec
 
+from probe.audit.service import tune
 from probe.audit.values import AuditState
 from probe.audit.web import Listen, serve
 from probe.history.store import History, open_history
@@ -106,6 +107,7 @@ async def measure(history: History) -> None:
         "checks of a run, by a word": [f"audits/bench/checks?run={run}&q=engine-{run % 71}." for run in runs],
         "live": ["audits/bench/live"] * ASKED,
     }
+    tune()
     async with serve(Desk(history), Metrics(), Listen(port=0)) as listen, aiohttp.ClientSession() as client:
         for name, paths in pages.items():
             seconds, cpu, size = [], [], 0
