@@ -137,6 +137,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await _exited(process)
     # Where others have its pipes, there is no other way to let go of them.
     process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+    assert process.stdin is not None  # noqa: S101  (asked for above)
+    # That it did not take its order is told by other words.
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_AFTERWARDS):
+            await process.stdin.wait_closed()
 
 
 async def _exited(process: asyncio.subprocess.Process) -> None:

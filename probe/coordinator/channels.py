@@ -111,6 +111,10 @@ class ExecChannel:
                 break
             except TimeoutError:
                 continue
+        # What was not taken by one that died at once is known; asyncio would tell of it on stderr.
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await self._process.stdin.wait_closed()
         self._listening.cancel()
 
     async def _drain(self) -> None:

@@ -160,6 +160,17 @@ class TestACommand:
             await channel.send(bytes(4_000_000))
         await channel.close()
 
+    async def test_one_that_died_at_once_leaves_no_word_of_asyncio(self) -> None:
+        """Python 3.11.2 tells on stderr of what was not written, where nobody asks."""
+        channel = await ExecChannel.start("x", ["sleep", "600"])
+        os.kill(channel._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # it may have been fetched; the loop is not to hear of it yet
+            os.waitid(os.P_PID, channel._process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
+        with contextlib.suppress(ChannelError):
+            await channel.send(b"greet")
+        await channel.close()
+        assert not channel._process._protocol._stdin_closed._log_traceback
+
     async def test_finds_this_portcheck_where_no_other_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         channel = await ExecChannel.start("x", shell("echo $PATH"))
