@@ -196,20 +196,25 @@ def gone(pids: set[int]) -> None:
         time.sleep(0.02)
 
 
-def test_killed_while_it_plans_the_run_ends_too(start: Callable[..., Process], shop: Path) -> None:
-    """With a real run, whose inventory is a script that does not come to an end."""
-    hosts, pids = (shop / "hosts.txt").read_text(), shop / "pids"
-    (shop / "hosts.txt").write_text("#!/bin/sh\necho $$ >> pids\nexec sleep 60\n")
-    (shop / "hosts.txt").chmod(0o755)
-    process = start(command("never"))
+def killed_with_its_family(process: Process, pids: Path, number: int) -> None:
+    """Once so many of its descendants have written down that they are there."""
     end = time.monotonic() + 20
-    while not pids.exists() or not pids.read_text().split():
+    while not pids.exists() or len(pids.read_text().split()) < number:
         assert time.monotonic() < end, process.lines
         time.sleep(0.02)
     family = children(process.process.pid)
     assert {int(pid) for pid in pids.read_text().split()} < family
     process.process.kill()
     gone(family - {process.process.pid})
+
+
+def test_killed_while_it_plans_the_run_ends_too(start: Callable[..., Process], shop: Path) -> None:
+    """With a real run, whose inventory is a script that does not come to an end."""
+    hosts, pids = (shop / "hosts.txt").read_text(), shop / "pids"
+    (shop / "hosts.txt").write_text("#!/bin/sh\necho $$ >> pids\nexec sleep 60\n")
+    (shop / "hosts.txt").chmod(0o755)
+    process = start(command("never"))
+    killed_with_its_family(process, pids, 1)
     assert runs(shop) == []  # it had not begun
     (shop / "hosts.txt").chmod(0o644)
     (shop / "hosts.txt").write_text(hosts)
@@ -227,15 +232,7 @@ def test_killed_while_it_checks_the_run_and_its_agents_end_too(start: Callable[.
         f"{hosts}portcheck_exec=\"sh -c 'echo $$ >> pids; exec 3>&1 cat > /dev/null' --\"\n"
     )
     process = start(command("never"))
-    pids = shop / "pids"
-    end = time.monotonic() + 20
-    while not pids.exists() or len(pids.read_text().split()) < 2:
-        assert time.monotonic() < end, process.lines
-        time.sleep(0.02)
-    family = children(process.process.pid)
-    assert {int(pid) for pid in pids.read_text().split()} < family
-    process.process.kill()
-    gone(family - {process.process.pid})
+    killed_with_its_family(process, shop / "pids", 2)
     assert [run.state for run in runs(shop)] == [RunState.RUNNING]
     (shop / "hosts.txt").write_text(hosts)
     second = start(command("never"))
